@@ -1,0 +1,306 @@
+"""The command line: parse, delegate, print. Heavy libraries load only when a command needs them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from geoglm import __version__
+from geoglm.errors import GeoglmError
+from geoglm.options import HaloRule, PatchRule, SegmentOptions, parse_bands, parse_memory, parse_scale
+
+if TYPE_CHECKING:
+    from geoglm.jobs.segment import SegmentResult
+
+FAILED, INTERRUPTED = 2, 130
+
+
+class OneLineGroup(click.Group):
+    """Every refusal is one line on stderr and exit code 2."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run, and turn errors into a line."""
+        kwargs["standalone_mode"] = False
+        try:
+            code = super().main(*args, **kwargs)
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message())
+            sys.exit(0)
+        except click.exceptions.Exit as error:
+            sys.exit(error.exit_code)
+        except click.ClickException as error:
+            _fail(f"{' '.join(error.format_message().split())} (see geoglm --help)")
+        except GeoglmError as error:
+            _fail(str(error))
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("geoglm: stopped; run the same command again to continue from the finished shards", err=True)
+            sys.exit(INTERRUPTED)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str) -> None:
+    click.echo(f"geoglm: {message}", err=True)
+    sys.exit(FAILED)
+
+
+@click.group(cls=OneLineGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="geoglm")
+def main() -> None:
+    """Turn satellite and aerial scenes of any size into land-cover maps.
+
+    \b
+    geoglm info scene.tif         what geoglm understands of a scene, and what it would do
+    geoglm segment scene.tif      classes, confidence and polygons into scene-geoglm/
+    geoglm models list            the models that come with geoglm
+    """
+
+
+def _plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that shape a plan, shared by `segment` and `info`."""
+    options = (
+        click.option(
+            "-m", "--model", default="auto", show_default=True, help="Name of a shipped model, or folder of a package."
+        ),
+        click.option("--bands", help="Scene bands for the model's bands, counted from 1, e.g. 4,3,2."),
+        click.option("--scale", help="Pixel value that counts as full scale, e.g. 10000, or auto (99.5th percentile)."),
+        click.option("--resample", type=float, help="Work at this ground sample distance in metres."),
+        click.option("--patch", default="auto", show_default=True, help="Side of a tile: auto, stepwise, or pixels."),
+        click.option("--halo", default="auto", show_default=True, help="Border of a tile: auto, exact, or pixels."),
+        click.option(
+            "--blend/--no-blend", default=None, help="Fade tiles into each other [on where a model needs it]."
+        ),
+        click.option("--memory", default="2GB", show_default=True, help="Memory to stay within, e.g. 4GB."),
+        click.option("--workers", type=int, default=0, help="Threads that work on shards [one per core]."),
+        click.option("--shard", type=int, default=0, help="Side of a shard in pixels [about 2048]."),
+        click.option(
+            "--precision",
+            type=click.Choice(["auto", "f32", "bf16"]),
+            default="auto",
+            show_default=True,
+            help="Arithmetic of the network; auto takes bf16 where the CPU has it.",
+        ),
+        click.option(
+            "--device",
+            type=click.Choice(["auto", "cpu", "torch-cpu", "cuda"]),
+            default="auto",
+            show_default=True,
+            help="cpu is OpenVINO.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _parsed(given: dict[str, Any]) -> SegmentOptions:
+    """Options as typed, as options proven."""
+    return SegmentOptions(
+        model=given["model"],
+        bands=parse_bands(given["bands"]),
+        scale=parse_scale(given["scale"]),
+        resample=given["resample"],
+        patch=PatchRule.parse(given["patch"]),
+        halo=HaloRule.parse(given["halo"]),
+        blend=given["blend"],
+        memory=parse_memory(given["memory"]),
+        workers=given["workers"],
+        shard_px=given["shard"],
+        precision=given["precision"],
+        device=given["device"],
+        probabilities=given.get("probabilities", False),
+        vectors=given.get("vectors", "gpkg"),
+        min_area=given.get("min_area", 0.0),
+        aoi=given.get("aoi"),
+    )
+
+
+@main.command()
+@click.argument("scenes", metavar="SCENE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Folder for the results [SCENE-geoglm beside the scene]."
+)
+@_plan_options
+@click.option("--probabilities", is_flag=True, help="Also write the probability of every class.")
+@click.option(
+    "--vectors",
+    type=click.Choice(["gpkg", "parquet", "fgb", "none"]),
+    default="gpkg",
+    show_default=True,
+    help="Format of the polygons.",
+)
+@click.option(
+    "--min-area", type=float, default=0.0, help="Merge regions smaller than this, in m², into their neighbours."
+)
+@click.option("--aoi", type=click.Path(path_type=Path), help="File with polygons; pixels outside are not classified.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+def segment(scenes: tuple[Path, ...], output: Path | None, as_json: bool, quiet: bool, **given: Any) -> None:
+    """Turn each SCENE into a map of classes, a map of confidence, and polygons.
+
+    The results lie in one folder: classes.tif and confidence.tif (cloud-optimised GeoTIFFs), polygons.gpkg,
+    QGIS styles, quicklook.png, summary.json and manifest.json. With several scenes, each gets a folder of its
+    own below -o. A run that was stopped goes on where it was when the same command is given again.
+
+    \b
+    geoglm segment ortho.tif
+    geoglm segment ortho.tif -o out --min-area 20 --vectors parquet
+    geoglm segment sentinel.tif --bands 4,3,2 --scale auto --model aerial-landcover
+    """
+    options = _parsed(given)
+    from geoglm.jobs.segment import default_output, segment_file
+
+    summaries = []
+    for scene in scenes:
+        folder = default_output(scene) if output is None else output
+        if output is not None and len(scenes) > 1:
+            folder = output / scene.stem
+        with _progress(shown=not quiet and not as_json) as progress:
+            result = segment_file(scene, folder, options, progress)
+        summaries.append(result.as_dict())
+        if not quiet:
+            for note in result.notes:
+                click.echo(f"geoglm: note: {note}", err=True)
+        if not quiet and not as_json:
+            _print_areas(result, scene)
+    if as_json:
+        click.echo(json.dumps(summaries[0] if len(summaries) == 1 else summaries, indent=2))
+
+
+@contextmanager
+def _progress(*, shown: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on stderr with the phase, megapixels a second and the time left."""
+    if not (shown and sys.stderr.isatty()):
+        yield lambda phase, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    task = bar.add_task("", total=None, rate="")
+    phases: set[str] = set()
+
+    def report(phase: str, done: int, total: int) -> None:
+        bar.start()  # only now: a refusal before any work is one line and no bar
+        if phase not in phases:
+            phases.add(phase)
+            bar.reset(task, description=phase, total=total or None, completed=done, rate="")
+        speed = bar.tasks[0].speed
+        bar.update(task, completed=done, rate=f"{speed / 1e6:.1f} Mpx/s" if speed else "")
+
+    try:
+        yield report
+    finally:
+        if phases:
+            bar.stop()
+
+
+def _print_areas(result: SegmentResult, scene: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    known = all(c.hectares is not None for c in result.classes)
+    table = Table(title=f"Land cover of {scene.name}")
+    table.add_column("class")
+    table.add_column("hectares" if known else "pixels", justify="right")
+    table.add_column("share", justify="right")
+    for c in result.classes:
+        amount = f"{c.hectares:,.2f}" if c.hectares is not None else f"{c.pixels:,}"
+        table.add_row(f"[{c.colour}]■[/] {c.name}", amount, f"{c.share:.1%}")
+    console = Console()
+    console.print(table)
+    total = sum(result.seconds.values())
+    rate = (result.valid_px + result.invalid_px) / max(total, 1e-9) / 1e6
+    again = f", {result.reused} shards taken over" if result.reused else ""
+    console.print(f"{result.folder}/  ({total:.1f} s, {rate:.1f} Mpx/s{again})", soft_wrap=True)
+
+
+@main.command()
+@click.argument("scene", type=click.Path(path_type=Path))
+@_plan_options
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def info(scene: Path, as_json: bool, **given: Any) -> None:
+    """What geoglm understands of SCENE, which model fits it, the plan, and the memory and time it expects."""
+    options = _parsed(given)
+    from geoglm.jobs.info import scene_facts
+
+    facts = scene_facts(scene, options)
+    if as_json:
+        click.echo(json.dumps(facts, indent=2, default=str))
+        return
+    _print_facts(facts)
+
+
+def _print_facts(facts: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for title, rows in facts.items():
+        if isinstance(rows, list):
+            for line in rows:
+                console.print(f"note: {line}", markup=False, highlight=False, soft_wrap=True)
+            continue
+        table = Table(title=title, show_header=False, title_justify="left", min_width=60)
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, value in rows.items():
+            table.add_row(name, str(value))
+        console.print(table)
+
+
+@main.group()
+def models() -> None:
+    """The models that come with geoglm."""
+
+
+@models.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def list_models(as_json: bool) -> None:
+    """Name, bands, ground sample distance and classes of every shipped model."""
+    from geoglm.registry.catalog import shipped
+
+    cards = [p.card for p in shipped().values()]
+    if as_json:
+        click.echo(json.dumps([dict(c.data) for c in cards], indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    table.add_column("name", no_wrap=True)
+    for heading in ("version", "bands", "metres", "classes", "validation mIoU"):
+        table.add_column(heading)
+    for c in cards:
+        low, high = c.gsd or (0, 0)
+        score = c.metrics.get("miou")
+        table.add_row(
+            c.name,
+            c.version,
+            ", ".join(c.bands),
+            f"{low:g} to {high:g}",
+            ", ".join(k.name for k in c.classes),
+            "" if score is None else f"{score:.3f}",
+        )
+    Console().print(table)
+
+
+@models.command("show")
+@click.argument("name")
+def show_model(name: str) -> None:
+    """The whole card of the model NAME (or of a package folder), as JSON."""
+    from geoglm.registry.catalog import find
+
+    click.echo(json.dumps(dict(find(name).card.data), indent=2, ensure_ascii=False))

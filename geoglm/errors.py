@@ -1,0 +1,103 @@
+"""What can go wrong, as types. Each message gives the value, the reason and the way out.
+
+GeoglmError
+├── SceneError            the input
+│   ├── SceneNotFound     no such file
+│   ├── SceneUnreadable   not a raster, truncated, or failing while read
+│   └── SceneMismatch     readable, but not what the model takes
+├── ModelError            the model package
+│   ├── UnknownModel      no package of that name
+│   └── BadPackage        the package is damaged or inconsistent
+├── PlanError             tiles, halo and memory that do not fit together
+├── AreaOfInterestError   the --aoi file
+└── OutputError           the place written to
+└── OutputBusy        another run is writing there
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class GeoglmError(Exception):
+    """Anything that geoglm refuses, said in one line."""
+
+    def __str__(self) -> str:
+        return " ".join(str(a) for a in self.args)
+
+
+class SceneError(GeoglmError):
+    """The scene cannot be used."""
+
+
+class SceneNotFound(SceneError):
+    """There is no file at the path."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}: no such file; check the path"
+
+
+class SceneUnreadable(SceneError):
+    """The file is no raster that geoglm reads, or it is damaged."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(path, " ".join(why.split()))
+
+    def __str__(self) -> str:
+        path, why = self.args
+        return f"{path}: cannot be read as a raster: {why}"
+
+
+class SceneMismatch(SceneError):
+    """The scene can be read but is not what the model was made for."""
+
+
+class ModelError(GeoglmError):
+    """The model cannot be used."""
+
+
+class UnknownModel(ModelError):
+    """No shipped package has the name and no folder the path."""
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(name, known)
+
+    def __str__(self) -> str:
+        name, known = self.args
+        return f"model {name!r} is not known; shipped: {', '.join(known)}; or give the path of a package folder"
+
+
+class BadPackage(ModelError):
+    """A model package is damaged, incomplete or not what its card says."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(path, " ".join(why.split()))
+
+    def __str__(self) -> str:
+        path, why = self.args
+        return f"{path}: not a usable model package: {why}"
+
+
+class PlanError(GeoglmError):
+    """Patch, halo, shard and memory do not fit together."""
+
+
+class AreaOfInterestError(GeoglmError):
+    """The polygons of ``--aoi`` cannot be used."""
+
+
+class OutputError(GeoglmError):
+    """The results cannot be written where they should be."""
+
+
+class OutputBusy(OutputError):
+    """Another run is writing to the same place."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}: another geoglm run is writing there; wait for it or choose another -o"

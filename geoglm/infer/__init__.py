@@ -1,0 +1,1 @@
+"""Inference: batches of tiles in, scores out, on whatever device there is."""

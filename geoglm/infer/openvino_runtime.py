@@ -1,0 +1,114 @@
+"""The OpenVINO runtime: the fast one on a CPU. Raw pixels go in as they are; the compiled graph is cached."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from geoglm.infer.runtime import in_full_batches
+from geoglm.options import Precision
+from geoglm.pixels.scale import NetworkDtype
+
+ELEMENT = {"uint8": ov.Type.u8, "uint16": ov.Type.u16, "int16": ov.Type.i16, "float32": ov.Type.f32}
+
+
+class OpenVinoRuntime:
+    """A scoring graph compiled for the CPU, one inference request for each thread that calls.
+
+    Args:
+        build: makes the scoring graph (a torch module); called only when no converted graph is cached, so
+            that torch is not even imported otherwise.
+        key: what the graph depends on (weights hash, scaling, product), for the cache.
+        bands: of the input.
+        patch: rows and columns of a tile.
+        dtype: of the pixels handed over.
+        precision: ``auto`` lets OpenVINO use bf16 where the CPU has it.
+        streams: how many threads will call at once.
+        cache: folder for converted and compiled graphs.
+    """
+
+    batch = 1
+
+    def __init__(
+        self,
+        build: Callable[[], Any],
+        *,
+        key: str,
+        bands: int,
+        patch: tuple[int, int],
+        dtype: NetworkDtype,
+        precision: Precision,
+        streams: int,
+        cache: Path,
+    ) -> None:
+        core = ov.Core()
+        cache.mkdir(parents=True, exist_ok=True)
+        model = core.read_model(_converted(build, key=key, bands=bands, cache=cache))
+        model.reshape([self.batch, bands, *patch])
+        steps = ov.preprocess.PrePostProcessor(model)
+        steps.input().tensor().set_element_type(ELEMENT[dtype])
+        steps.input().preprocess().convert_element_type(ov.Type.f32)
+        model = steps.build()
+        threads = len(os.sched_getaffinity(0))
+        settings: dict[str, Any] = {
+            "CACHE_DIR": str(cache / "compiled"),
+            "PERFORMANCE_HINT": "THROUGHPUT",
+            "NUM_STREAMS": streams,
+            "INFERENCE_NUM_THREADS": max(threads, streams),
+            "INFERENCE_PRECISION_HINT": _arithmetic(core, precision),
+        }
+        self._compiled = core.compile_model(model, "CPU", settings)
+        self._mine = threading.local()
+        actual = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        self.name = f"openvino-{actual}"
+
+    def infer(self, tiles: NDArray[np.generic]) -> tuple[NDArray[np.generic], ...]:
+        """See `Runtime.infer`."""
+        return in_full_batches(tiles, self.batch, self._run)
+
+    def _run(self, tiles: NDArray[np.generic]) -> tuple[NDArray[np.generic], ...]:
+        if not hasattr(self._mine, "request"):
+            self._mine.request = self._compiled.create_infer_request()
+        answer = self._mine.request.infer({0: np.ascontiguousarray(tiles)}, share_inputs=True)
+        return tuple(np.array(answer[k]) for k in range(len(self._compiled.outputs)))
+
+
+def _arithmetic(core: ov.Core, precision: Precision) -> str:
+    """OpenVINO's name of a precision; bf16 only where the CPU computes in it."""
+    able = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "f32" if precision == "f32" or not able else "bf16"
+
+
+def _converted(build: Callable[[], Any], *, key: str, bands: int, cache: Path) -> Path:
+    """The graph as OpenVINO's own file, converted at the first use and kept; made whole or not at all."""
+    name = hashlib.sha256(f"{key} openvino {ov.__version__}".encode()).hexdigest()[:24]
+    folder = cache / name
+    if not (folder / "graph.xml").exists():
+        import torch
+        from torch.jit._trace import TracerWarning
+
+        # traced small: the trace is as slow as the tile is large, and the graph is reshaped anyway
+        example = torch.zeros(1, bands, 64, 64)
+        with warnings.catch_warnings():
+            # OpenVINO traces through torch.jit, which torch calls deprecated
+            for kind in (FutureWarning, DeprecationWarning, TracerWarning):
+                warnings.simplefilter("ignore", kind)
+            model = ov.convert_model(build(), example_input=example, input=[ov.PartialShape([-1, bands, -1, -1])])
+        draft = Path(tempfile.mkdtemp(dir=cache))
+        ov.save_model(model, draft / "graph.xml", compress_to_fp16=False)
+        try:
+            draft.rename(folder)
+        except OSError:  # another run was first
+            shutil.rmtree(draft)
+    return folder / "graph.xml"

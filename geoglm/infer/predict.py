@@ -1,0 +1,86 @@
+"""From the pixels of a shard to its scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoglm.infer.runtime import Runtime
+from geoglm.stitch.mosaic import blend_tiles, place_core, scores_of
+from geoglm.tiling.batches import batches
+from geoglm.tiling.grid import Tile
+from geoglm.tiling.shards import Shard
+from geoglm.types import PixelBox, Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """How shards of one scene are scored.
+
+    Args:
+        runtime: with product ``float`` where tiles are blended, else ``map`` or ``percent``.
+        scene: the box of the whole scene.
+        classes: how many the network knows.
+        values: class value of each of the network's outputs.
+        blend_px: half-width of the fade between tiles; 0 cuts them at their cores.
+        layers: keep the probability of every class.
+    """
+
+    runtime: Runtime
+    scene: PixelBox
+    values: tuple[int, ...]
+    blend_px: int
+    layers: bool
+
+    def score(self, shard: Shard, pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> Scores:
+        """Scores of `shard`.
+
+        Args:
+            pixels: ``(band, y, x)`` of ``shard.read``, invalid ones filled.
+            valid: ``(y, x)`` of ``shard.read``.
+        """
+        wanted = valid[shard.box.within(shard.read)]
+        count = len(self.values)
+        if not wanted.any():
+            return Scores.nothing(shard.box.shape, classes=count if self.layers else None)
+        score = self._blended if self.blend_px else self._cut
+        raw = score(shard, pixels, valid)
+        table = np.array(self.values, np.uint8)
+        return Scores(table[raw.classes], raw.confidence, raw.probabilities).masked(wanted)
+
+    def _cut(self, shard: Shard, pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> Scores:
+        shape = shard.box.shape
+        classes, confidence = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
+        layers = np.zeros((len(self.values), *shape), np.uint8) if self.layers else None
+        into = [classes, confidence] if layers is None else [classes, confidence, layers]
+        busy = (t for t in shard.tiles if valid[t.core.within(shard.read)].any())
+        for batch in batches(busy, most=self.runtime.batch):
+            answers = self.runtime.infer(_stack(batch, pixels, shard.read))
+            for target, answer in zip(into, answers, strict=True):
+                for tile, result in zip(batch, answer, strict=True):
+                    place_core(target, shard.box, result.astype(np.uint8, copy=False), tile.read, tile.core)
+        return Scores(classes, confidence, layers)
+
+    def _blended(self, shard: Shard, pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> Scores:
+        def probabilities(read: PixelBox) -> NDArray[np.float32]:
+            tile = pixels[(..., *read.within(shard.read))][None]
+            (answer,) = self.runtime.infer(tile)
+            scores: NDArray[np.float32] = answer[0].astype(np.float32, copy=False)
+            return scores
+
+        total = blend_tiles(
+            shard.box,
+            self.scene,
+            [(t.read, t.core) for t in shard.tiles],
+            probabilities,
+            classes=len(self.values),
+            halo=self.blend_px,
+        )
+        return scores_of(total, keep=self.layers)
+
+
+def _stack(batch: list[Tile], pixels: NDArray[np.generic], read: PixelBox) -> NDArray[np.generic]:
+    """``(n, band, y, x)`` of the tiles' read boxes, cut from the `pixels` of `read`."""
+    return np.stack([pixels[(..., *t.read.within(read))] for t in batch])

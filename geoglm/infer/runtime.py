@@ -1,0 +1,44 @@
+"""What a runtime is: something that turns a batch of tiles into scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Product = Literal["map", "percent", "float"]
+"""What the graph gives: class and confidence; these and every probability in percent; or probabilities as
+float32 alone, for blending."""
+
+
+class Runtime(Protocol):
+    """A network on a device. Calls come from several threads at once."""
+
+    name: str
+    """What runs where, for the manifest: ``openvino-bf16``, ``torch-cuda-bf16`` …"""
+
+    batch: int
+    """Tiles that go through together. A runtime pads a shorter batch to it, so that the arithmetic, and with
+    it the last bit of the answer, does not depend on how tiles fall into batches."""
+
+    def infer(self, tiles: NDArray[np.generic]) -> tuple[NDArray[np.generic], ...]:
+        """Score ``(n, band, y, x)`` raw pixels, ``n ≤ batch``.
+
+        Returns:
+            for the product ``map``: classes and confidence in percent, uint8 ``(n, y, x)``; for ``percent``
+            also uint8 ``(n, class, y, x)``; for ``float`` only float32 ``(n, class, y, x)``.
+        """
+
+
+def in_full_batches(
+    tiles: NDArray[np.generic],
+    batch: int,
+    run: Callable[[NDArray[np.generic]], tuple[NDArray[np.generic], ...]],
+) -> tuple[NDArray[np.generic], ...]:
+    """`run` a batch that may be short, padded with its last tile, and drop what was added."""
+    count = len(tiles)
+    if count < batch:
+        tiles = np.concatenate([tiles, np.repeat(tiles[-1:], batch - count, axis=0)])
+    return tuple(out[:count] for out in run(tiles))

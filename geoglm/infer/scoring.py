@@ -1,0 +1,35 @@
+"""From raw pixels to scores in one graph: scaling before the network, softmax and argmax behind it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from geoglm.infer.runtime import Product
+from geoglm.pixels.scale import Scaling
+
+
+class ScoringGraph(nn.Module):
+    """Scaling, network, softmax, and the class with its confidence, as one module to run or to convert."""
+
+    def __init__(self, network: nn.Module, scaling: Scaling, full_scale: float, product: Product) -> None:
+        super().__init__()
+        self.network = network.eval()
+        self.product = product
+        self.slope: Tensor
+        self.offset: Tensor
+        slope, offset = scaling.slope_and_offset(full_scale)
+        self.register_buffer("slope", torch.from_numpy(slope)[None, :, None, None])
+        self.register_buffer("offset", torch.from_numpy(offset)[None, :, None, None])
+
+    def forward(self, raw: Tensor) -> tuple[Tensor, ...]:
+        """``(n, band, y, x)`` raw pixels as float32 to what `product` names (see `Runtime.infer`)."""
+        logits = self.network(raw * self.slope + self.offset).float()
+        if self.product == "float":
+            return (logits.softmax(dim=1),)
+        top, classes = logits.max(dim=1)
+        confidence = 1 / (logits - top[:, None]).exp().sum(dim=1)
+        best = classes.to(torch.uint8), (confidence * 100).round().to(torch.uint8)
+        if self.product == "map":
+            return best
+        return *best, (logits.softmax(dim=1) * 100).round().to(torch.uint8)

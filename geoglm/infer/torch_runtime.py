@@ -1,0 +1,61 @@
+"""The torch runtime: CUDA where present (bf16 autocast, channels last), or the CPU as the plain reference."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from geoglm.errors import PlanError
+from geoglm.infer.runtime import Product, in_full_batches
+from geoglm.infer.scoring import ScoringGraph
+from geoglm.options import Precision
+from geoglm.pixels.scale import Scaling
+
+BATCH_PX = 4 * 2**20
+"""Pixels in a batch on a GPU: enough to fill it, about 1 GB of activations."""
+
+
+class TorchRuntime:
+    """`network` under torch.
+
+    Args:
+        device: ``cuda`` or ``cpu``.
+        patch: rows and columns of a tile, for the batch size.
+        precision: ``auto`` is bf16 on CUDA and float32 on the CPU.
+
+    Raises:
+        PlanError: CUDA is asked for and not there.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        scaling: Scaling,
+        *,
+        full_scale: float,
+        product: Product,
+        device: str,
+        patch: tuple[int, int],
+        precision: Precision,
+    ) -> None:
+        if device == "cuda" and not torch.cuda.is_available():
+            raise PlanError("device 'cuda' is not there (torch finds no GPU); use --device cpu")
+        graph = ScoringGraph(network, scaling, full_scale, product)
+        self.graph = graph.to(device).to(memory_format=torch.channels_last)
+        self.device = torch.device(device)
+        self.half = precision == "bf16" or (precision == "auto" and device == "cuda")
+        self.batch = max(1, BATCH_PX // (patch[0] * patch[1])) if device == "cuda" else 1
+        self.name = f"torch-{device}-{'bf16' if self.half else 'f32'}"
+
+    def infer(self, tiles: NDArray[np.generic]) -> tuple[NDArray[np.generic], ...]:
+        """See `Runtime.infer`."""
+        return in_full_batches(tiles, self.batch, self._run)
+
+    @torch.inference_mode()
+    def _run(self, tiles: NDArray[np.generic]) -> tuple[NDArray[np.generic], ...]:
+        raw = torch.from_numpy(tiles).to(self.device).float()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            outputs = self.graph(raw.contiguous(memory_format=torch.channels_last))
+        return tuple(o.cpu().numpy() for o in outputs)

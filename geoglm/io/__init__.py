@@ -1,0 +1,1 @@
+"""Files and memory in, files out. No torch here."""

@@ -1,0 +1,230 @@
+"""Scenes in files: GeoTIFF, COG, VRT and JPEG 2000, read window by window through rasterio."""
+
+from __future__ import annotations
+
+import math
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS as ProjCRS
+from rasterio.enums import ColorInterp, MaskFlags, Resampling
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window
+
+from geoglm.errors import SceneMismatch, SceneNotFound, SceneUnreadable
+from geoglm.pixels.valid import valid_pixels
+from geoglm.types import ControlPoint, GeoRef, PixelBox, SceneMeta
+
+DRIVERS = ["GTiff", "VRT", "JP2OpenJPEG"]
+"""What is opened; a file of any other kind is refused."""
+
+CACHE_BYTES = 128 * 2**20
+"""GDAL's block cache; its own default is a share of all memory."""
+
+
+class RasterFile:
+    """A raster file as a source. Each thread has a dataset of its own; GDAL's are not to be shared.
+
+    Args:
+        path: of the file.
+        resample: ground sample distance in metres to read it at, through a warped view; None for its own.
+
+    Raises:
+        SceneNotFound, SceneUnreadable: there is no file, or it is no raster or cut short.
+        SceneMismatch: it is to be resampled and has no transform and CRS to do it with.
+    """
+
+    def __init__(self, path: Path, *, resample: float | None = None) -> None:
+        if not path.exists():
+            raise SceneNotFound(path)
+        if not path.is_file():
+            raise SceneUnreadable(path, "it is not a regular file")
+        self.path = path
+        self._mine = threading.local()
+        self._grid: tuple[Affine, int, int] | None = None
+        with _readable(path):
+            dataset = self._dataset()
+            _check_length(path, dataset)
+            if resample is not None:
+                self._grid = _grid_at(dataset, resample, path)
+                self._mine = threading.local()
+                dataset = self._dataset()
+            self._numbers = [
+                k for k, kind in zip(dataset.indexes, dataset.colorinterp, strict=True) if kind != ColorInterp.alpha
+            ]
+            if not self._numbers:
+                raise SceneUnreadable(path, "it has no band besides alpha")
+            self._alpha = next(
+                (k for k, kind in zip(dataset.indexes, dataset.colorinterp, strict=True) if kind == ColorInterp.alpha),
+                None,
+            )
+            self._has_mask = MaskFlags.per_dataset in dataset.mask_flag_enums[0] and self._alpha is None
+            self.meta = self._describe(dataset)
+
+    def _dataset(self) -> Any:
+        """This thread's dataset."""
+        if not hasattr(self._mine, "dataset"):
+            # rasterio.open takes one driver only; the class behind it takes the list
+            with warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                dataset: Any = DatasetReader(str(self.path), driver=DRIVERS)
+            if self._grid is not None:
+                transform, height, width = self._grid
+                finer = abs(transform.determinant) < abs(dataset.transform.determinant)
+                dataset = WarpedVRT(
+                    dataset,
+                    crs=dataset.crs,
+                    transform=transform,
+                    height=height,
+                    width=width,
+                    resampling=Resampling.bilinear if finer else Resampling.average,
+                    add_alpha=ColorInterp.alpha not in dataset.colorinterp,
+                )
+            self._mine.dataset = dataset
+        return self._mine.dataset
+
+    def _describe(self, dataset: Any) -> SceneMeta:
+        """The facts of the file."""
+        numbers = self._numbers
+        dtypes = {dataset.dtypes[k - 1] for k in numbers}
+        dtype = dtypes.pop() if len(dtypes) == 1 else str(np.result_type(*dtypes))
+        if np.dtype(dtype).kind not in "uif":
+            raise SceneUnreadable(self.path, f"its pixels are {dtype}; integer or real numbers are needed")
+        nodata = tuple(dataset.nodatavals[k - 1] for k in numbers)
+        if self._grid is not None:
+            nodata = tuple(None for _ in numbers)
+        sources = {
+            "nodata": any(n is not None for n in nodata),
+            "mask": self._has_mask,
+            "alpha": self._alpha is not None,
+        }
+        georef = _georef(dataset)
+        return SceneMeta(
+            name=self.path.stem,
+            height=dataset.height,
+            width=dataset.width,
+            dtype=dtype,
+            bands=tuple(_band_name(dataset, k) for k in numbers),
+            nodata=nodata,
+            gsd=ground_sample_distance(georef, dataset.height, dataset.width),
+            georef=georef,
+            block=dataset.block_shapes[0],
+            mask=tuple(k for k, there in sources.items() if there),
+            driver=dataset.driver,
+        )
+
+    def read(self, box: PixelBox, bands: Sequence[int]) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        """See `Source.read`."""
+        window = Window(box.left, box.top, box.width, box.height)
+        with _readable(self.path):
+            return self._pixels(bands, window=window)
+
+    def preview(self, bands: Sequence[int], *, side_px: int) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        """See `Source.preview`; overviews of the file are used where it has them."""
+        thin = max(1.0, max(self.meta.height, self.meta.width) / side_px)
+        shape = tuple(max(1, round(n / thin)) for n in (self.meta.height, self.meta.width))
+        with _readable(self.path):
+            return self._pixels(bands, out=shape)
+
+    def _pixels(
+        self, bands: Sequence[int], *, window: Window | None = None, out: tuple[int, ...] | None = None
+    ) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        dataset = self._dataset()
+        numbers = [self._numbers[k] for k in bands]
+
+        def shaped(count: int | None) -> tuple[int, ...] | None:
+            return None if out is None else (out if count is None else (count, *out))
+
+        pixels = dataset.read(numbers, window=window, out_shape=shaped(len(numbers)), out_dtype=self.meta.dtype)
+        mask = None
+        if self._alpha is not None:
+            mask = dataset.read(self._alpha, window=window, out_shape=shaped(None)) > 0
+        elif self._has_mask:
+            mask = dataset.read_masks(numbers[0], window=window, out_shape=shaped(None)) > 0
+        nodata = [self.meta.nodata[k] for k in bands]
+        return pixels, valid_pixels(pixels, nodata, mask)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Say in one line what GDAL says in several."""
+    try:
+        yield
+    except (RasterioError, OSError) as error:
+        cause = error.__cause__ or error
+        raise SceneUnreadable(path, str(cause).replace(f"{path}", "it").replace("'it'", "it")) from error
+
+
+def _check_length(path: Path, dataset: Any) -> None:
+    """A TIFF must be as long as its own block table says; a file cut short is found before any work."""
+    if dataset.driver != "GTiff":
+        return
+    size = path.stat().st_size
+    rows, cols = dataset.block_shapes[0]
+    down, across = -(-dataset.height // rows), -(-dataset.width // cols)
+    for band in dataset.indexes if str(dataset.interleaving).endswith("band") else (1,):
+        for row in range(down):
+            for col in range(across):
+                start = dataset.get_tag_item(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=band)
+                length = dataset.get_tag_item(f"BLOCK_SIZE_{col}_{row}", "TIFF", bidx=band)
+                if start and length and int(start) + int(length) > size:
+                    raise SceneUnreadable(
+                        path, f"it is cut short: {size} bytes, but block {row},{col} ends at {int(start) + int(length)}"
+                    )
+
+
+def _georef(dataset: Any) -> GeoRef:
+    """Georeferencing as it stands in the file; an identity transform means that there is none."""
+    points, points_crs = dataset.gcps
+    transform = None if dataset.transform == Affine.identity() else dataset.transform
+    return GeoRef(
+        transform=transform,
+        crs=dataset.crs.to_wkt() if dataset.crs else None,
+        gcps=tuple(ControlPoint(p.row, p.col, p.x, p.y, p.z or 0.0) for p in points) if transform is None else (),
+        gcps_crs=points_crs.to_wkt() if points and points_crs else None,
+        rpcs=tuple(sorted(dataset.tags(ns="RPC").items())),
+    )
+
+
+def _band_name(dataset: Any, number: int) -> str:
+    """The description of a band, or its colour where that is known."""
+    described = dataset.descriptions[number - 1]
+    if described:
+        return str(described)
+    kind = dataset.colorinterp[number - 1]
+    colours = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+    return kind.name if kind in colours else ""
+
+
+def ground_sample_distance(georef: GeoRef, height: int, width: int) -> float | None:
+    """Metres between pixel centres, the geometric mean of both axes, at the middle of the scene."""
+    if georef.transform is None or georef.crs is None:
+        return None
+    crs = ProjCRS.from_wkt(georef.crs)
+    side = math.sqrt(abs(georef.transform.determinant))
+    if not crs.is_geographic:
+        unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
+        return side * unit
+    _, latitude = georef.transform @ (width / 2, height / 2)
+    return side * 111_320 * math.sqrt(max(math.cos(math.radians(latitude)), 1e-6))
+
+
+def _grid_at(dataset: Any, gsd: float, path: Path) -> tuple[Affine, int, int]:
+    """Transform, height and width of the scene at another ground sample distance, same upper left corner."""
+    own = ground_sample_distance(_georef(dataset), dataset.height, dataset.width)
+    if own is None:
+        raise SceneMismatch(f"{path}: cannot be resampled to {gsd:g} m: it has no transform and CRS")
+    factor = gsd / own
+    height, width = (max(1, round(n / factor)) for n in (dataset.height, dataset.width))
+    scale = Affine.scale(dataset.width / width, dataset.height / height)
+    return dataset.transform @ scale, height, width

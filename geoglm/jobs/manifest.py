@@ -1,0 +1,71 @@
+"""The manifest: what was made from what, with what, by which command."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from geoglm import __version__
+from geoglm.jobs.plan import SegmentPlan
+
+WHOLE_HASH_BYTES = 4 * 2**30
+SAMPLE_BYTES = 64 * 2**20
+LIBRARIES = ("rasterio", "numpy", "openvino", "torch", "shapely", "geopandas", "dask", "xarray")
+
+
+def file_hash(path: Path) -> dict[str, Any]:
+    """SHA-256 of a file; of a very large one, of its size, beginning and end, and that is said."""
+    size = path.stat().st_size
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        if size <= WHOLE_HASH_BYTES:
+            while part := stream.read(2**22):
+                digest.update(part)
+            return {"bytes": size, "sha256": digest.hexdigest()}
+        digest.update(str(size).encode())
+        digest.update(stream.read(SAMPLE_BYTES))
+        stream.seek(-SAMPLE_BYTES, 2)
+        digest.update(stream.read(SAMPLE_BYTES))
+    return {"bytes": size, "sha256_of_size_first_and_last_64_mib": digest.hexdigest()}
+
+
+def quick_key(path: Path) -> str:
+    """Changes when the file is another one: path, size, time, and its first and last mebibyte."""
+    status = path.stat()
+    digest = hashlib.sha256(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}".encode())
+    with path.open("rb") as stream:
+        digest.update(stream.read(2**20))
+        stream.seek(max(0, status.st_size - 2**20))
+        digest.update(stream.read())
+    return digest.hexdigest()
+
+
+def describe_run(plan: SegmentPlan, scene: Path | None, runtime: str) -> dict[str, Any]:
+    """Everything needed to make the same map again."""
+    versions = {}
+    for name in LIBRARIES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        "geoglm": __version__,
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": sys.argv,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "libraries": versions,
+        "scene": {"path": str(scene) if scene else None, **(file_hash(scene) if scene else {})},
+        "model": {
+            "name": plan.package.card.name,
+            "version": plan.package.card.version,
+            "weights_sha256": plan.package.sha256,
+        },
+        "runtime": runtime,
+        "plan": plan.describe(),
+    }

@@ -1,0 +1,303 @@
+"""The plan: everything decided about a segmentation before its first pixel is computed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import psutil
+
+from geoglm import __version__
+from geoglm.errors import PlanError
+from geoglm.infer.predict import Predictor
+from geoglm.infer.runtime import Product, Runtime
+from geoglm.io.source import Source
+from geoglm.options import SegmentOptions
+from geoglm.pixels.scale import network_dtype, percentile_scale
+from geoglm.registry.catalog import choose, find, gsd_distance
+from geoglm.registry.match import match_bands
+from geoglm.registry.package import ModelPackage
+from geoglm.tiling.grid import TileGrid, round_up
+from geoglm.tiling.patch import TileCost, choose_patch
+from geoglm.tiling.shards import ShardLayout
+
+BASE_BYTES = 500 * 10**6
+"""Resident memory of the process with its libraries and a compiled network, before any tile."""
+
+ACTIVATION_BYTES_PX = 215
+"""Working memory of the shipped network for a pixel of a tile: 148 in float32, 212 in bf16, measured with
+benchmarks/memory.py on patches of 256 to 2048 px."""
+
+SHARD_BYTES_PX = 24
+"""Pixels, masks, scores and their compressed copies, for a pixel of a shard."""
+
+SHARD_SIDE = 2048
+
+
+@dataclass(frozen=True)
+class SegmentPlan:
+    """What will be done, and why; `describe` puts it into words.
+
+    Args:
+        source: of the pixels.
+        package: model and card.
+        options: as asked for.
+        bands: indices of the scene bands for the model's bands, counted from 0.
+        full_scale: pixel value that counts as 1.
+        layout: tiles and shards.
+        halo: px around each core.
+        blend_px: half-width of the fade between tiles; 0 for a cut.
+        workers: threads.
+        notes: lines the user should read.
+        reasons: what was chosen → why.
+        room: bytes for one worker's tile.
+    """
+
+    source: Source
+    package: ModelPackage
+    options: SegmentOptions
+    bands: tuple[int, ...]
+    full_scale: float
+    layout: ShardLayout
+    halo: int
+    blend_px: int
+    workers: int
+    cost: TileCost
+    notes: tuple[str, ...]
+    reasons: dict[str, str]
+
+    @cached_property
+    def key(self) -> str:
+        """What a shard's scores depend on besides the source: model, tiles, scaling. Not the workers."""
+        facts = [
+            __version__,
+            self.package.key,
+            [c.value for c in self.package.card.classes],
+            self.bands,
+            self.full_scale,
+            self.layout.grid.patch,
+            self.halo,
+            self.blend_px,
+            self.layout.chunks,
+            self.options.precision,
+            self.device,
+            self.options.probabilities,
+            self.options.resample,
+            None if self.options.aoi is None else _stamp(self.options.aoi),
+        ]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    @property
+    def device(self) -> str:
+        """``cpu`` (OpenVINO), ``torch-cpu`` or ``cuda``."""
+        if self.options.device != "auto":
+            return self.options.device
+        return "cuda" if _has_cuda() else "cpu"
+
+    @property
+    def memory(self) -> int:
+        """Predicted peak of resident memory while tiles are computed, in bytes."""
+        rows, cols = self.layout.grid.patch
+        shard = max(s.read.area for s in (self.layout.shard(0, 0),)) * SHARD_BYTES_PX
+        return BASE_BYTES + self.workers * (int(rows * cols * self.cost.bytes_per_px) + shard)
+
+    @property
+    def seconds(self) -> float:
+        """Predicted time for the network."""
+        return self.cost.seconds(self.layout.grid)
+
+    def runtime(self, product: Product) -> Runtime:
+        """The network on its device."""
+        card, patch = self.package.card, self.layout.grid.patch
+        dtype = network_dtype(self.source.meta.dtype)
+        if self.device in ("cuda", "torch-cpu"):
+            from geoglm.infer.torch_runtime import TorchRuntime
+
+            return TorchRuntime(
+                self.package.network(),
+                card.scaling,
+                full_scale=self.full_scale,
+                product=product,
+                device=self.device.removeprefix("torch-"),
+                patch=patch,
+                precision=self.options.precision,
+            )
+        from geoglm.infer.openvino_runtime import OpenVinoRuntime
+
+        def build() -> Any:
+            from geoglm.infer.scoring import ScoringGraph
+
+            return ScoringGraph(self.package.network(), card.scaling, self.full_scale, product)
+
+        return OpenVinoRuntime(
+            build,
+            key=f"{self.package.key} {self.full_scale!r} {product} {__version__}",
+            bands=len(card.bands),
+            patch=patch,
+            dtype=dtype,
+            precision=self.options.precision,
+            streams=self.workers,
+            cache=cache_folder(),
+        )
+
+    def predictor(self, *, layers: bool) -> Predictor:
+        """Ready to score shards, with every probability if `layers`."""
+        product: Product = "float" if self.blend_px else ("percent" if layers else "map")
+        return Predictor(
+            runtime=self.runtime(product),
+            scene=self.source.meta.box,
+            values=tuple(c.value for c in self.package.card.classes),
+            blend_px=self.blend_px,
+            layers=layers,
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """The plan as plain values, for the manifest and ``geoglm info``."""
+        grid = self.layout.grid
+        return {
+            "model": self.package.card.name,
+            "model_why": self.reasons["model"],
+            "bands": [b + 1 for b in self.bands],
+            "full_scale": self.full_scale,
+            "patch_px": list(grid.patch),
+            "patch_why": self.reasons["patch"],
+            "halo_px": self.halo,
+            "halo_why": self.reasons["halo"],
+            "seams": f"faded over {2 * self.blend_px} px" if self.blend_px else "cut at tile cores",
+            "tiles": len(grid),
+            "shards": len(self.layout),
+            "workers": self.workers,
+            "device": self.device,
+            "precision": self.options.precision,
+            "predicted_memory_mb": round(self.memory / 1e6),
+            "predicted_seconds": round(self.seconds, 1),
+        }
+
+
+def make_plan(source: Source, options: SegmentOptions) -> SegmentPlan:
+    """Decide everything about the segmentation of `source`.
+
+    Raises:
+        SceneMismatch, ModelError, PlanError: scene, model and options do not fit together.
+    """
+    meta = source.meta
+    notes = [n for n in (meta.georef.lacks(),) if n]
+    if options.model == "auto":
+        choice = choose(meta)
+        package, model_why = choice.package, choice.why
+    else:
+        package, model_why = find(options.model), "as asked"
+    card = package.card
+    if gsd_distance(package, meta) > 1.25:
+        low, high = card.gsd or (0.0, 0.0)
+        notes.append(
+            f"{card.name} was trained at {low:g} to {high:g} m, the scene has {meta.gsd:.3g} m: expect a poor map; "
+            f"--resample {low if (meta.gsd or 0) < low else high:g} works at a distance it knows"
+        )
+    match = match_bands(meta, card, options.bands)
+    notes += [match.note] if match.note else []
+    full = _full_scale(source, package, match.indices, options)
+    workers = options.workers or len(os.sched_getaffinity(0))
+    blend = (not card.tileable) if options.blend is None else options.blend
+    if not card.tileable:
+        notes.append(
+            f"{card.name} is not exactly tileable: its map depends a little on the tiles"
+            + (", which are faded into each other" if blend else "")
+        )
+    halo, halo_why = _halo(package, options)
+    cost = TileCost(_bytes_per_px(package, options, blend))
+    budget = min(options.memory, int(psutil.virtual_memory().total * 0.9))
+    least = (min(meta.width, SHARD_SIDE) + 2 * halo) * (min(meta.height, SHARD_SIDE) + 2 * halo) * SHARD_BYTES_PX
+    room = (budget - BASE_BYTES) // workers - least
+    if room <= 0:
+        raise PlanError(
+            f"{options.memory / 1e9:.3g} GB is too little for {workers} worker{'s' * (workers != 1)}; "
+            f"give at least --memory {(BASE_BYTES + workers * (least + 64 * 10**6)) / 1e9:.1f}GB or fewer --workers"
+        )
+    shape = (meta.height, meta.width)
+    patch = choose_patch(options.patch, shape, halo=halo, stride=card.stride, cost=cost, room=room)
+    grid = TileGrid.over(shape, patch=(patch.rows, patch.cols), halo=halo, stride=card.stride)
+    blend_px = min(grid.rows.halo, _half_core(grid)) if blend and len(grid) > 1 else 0
+    layout = ShardLayout.sized(grid, side_px=options.shard_px or SHARD_SIDE, with_neighbours=blend_px > 0)
+    return SegmentPlan(
+        source=source,
+        package=package,
+        options=options,
+        bands=match.indices,
+        full_scale=full,
+        layout=layout,
+        halo=grid.rows.halo,
+        blend_px=blend_px,
+        workers=min(workers, len(layout)),
+        cost=cost,
+        notes=tuple(notes),
+        reasons={"model": model_why, "patch": patch.why, "halo": halo_why},
+    )
+
+
+def _half_core(grid: TileGrid) -> int:
+    """Half of the shortest core of a grid, px: a wider fade would concern more than two tiles."""
+    axes = (grid.rows, grid.cols)
+    cores = [a.tile(k) for a in axes if a.count > 1 for k in range(a.count)]
+    return min((c.core_stop - c.core_start for c in cores), default=0) // 2
+
+
+def _full_scale(source: Source, package: ModelPackage, bands: Sequence[int], options: SegmentOptions) -> float:
+    """The pixel value that counts as 1, from the user, the card or, if asked, the scene."""
+    scaling, dtype = package.card.scaling, source.meta.dtype
+    if isinstance(options.scale, float):
+        return options.scale
+    if options.scale is None and dtype in scaling.full_scale:
+        return scaling.full_scale[dtype]
+    pixels, valid = source.preview(bands, side_px=1024)
+    if options.scale == "auto":
+        return percentile_scale(pixels, valid)
+    values = pixels[:, valid]
+    seen = (float(values.min()), float(values.max())) if values.size else None
+    return scaling.full_for(dtype, None, seen)
+
+
+def _halo(package: ModelPackage, options: SegmentOptions) -> tuple[int, str]:
+    """Halo in px and why."""
+    card, rule = package.card, options.halo
+    if rule.name == "fixed":
+        return round_up(rule.width_px, card.stride), "as asked"
+    if rule.name == "exact":
+        if card.exact_halo is None:
+            raise PlanError(f"{card.name} has no halo with which tiles are exact; use --halo auto or a width in px")
+        return card.exact_halo, "the whole receptive field"
+    return card.halo, "measured for this model, see its card"
+
+
+def _bytes_per_px(package: ModelPackage, options: SegmentOptions, blend: bool) -> float:
+    """Working memory for a pixel of a tile."""
+    network = 48.0 if package.card.network["encoder"] == "pointwise" else float(ACTIVATION_BYTES_PX)
+    scores = 4 * len(package.card.classes)
+    return network + scores * (4 if blend or options.probabilities else 2)
+
+
+def _has_cuda() -> bool:
+    """Whether torch would find a GPU; without one torch is not even imported."""
+    if not Path("/dev/nvidiactl").exists():
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def cache_folder() -> Path:
+    """Where converted and compiled networks are kept between runs (``GEOGLM_CACHE`` moves it)."""
+    return Path(os.environ.get("GEOGLM_CACHE") or platformdirs.user_cache_path("geoglm"))
+
+
+def _stamp(path: Path) -> list[Any]:
+    """Name, size and time of a file: changes when the file does."""
+    status = path.stat()
+    return [str(path.resolve()), status.st_size, status.st_mtime_ns]

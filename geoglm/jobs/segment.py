@@ -1,0 +1,312 @@
+"""``geoglm segment``: a scene in; classes, confidence, polygons, quicklook, summary and manifest out."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoglm.errors import OutputError, SceneError
+from geoglm.io.cog import CogWriter, Layer, classes_layer
+from geoglm.io.geotiff import RasterFile
+from geoglm.io.journal import Stage
+from geoglm.io.source import read_padded
+from geoglm.io.styles import classes_style, confidence_style, polygons_style
+from geoglm.io.vectors import AreaOfInterest, write_polygons
+from geoglm.jobs.executors import run_shards
+from geoglm.jobs.manifest import describe_run, quick_key
+from geoglm.jobs.plan import SegmentPlan, make_plan
+from geoglm.jobs.vectorize import polygons
+from geoglm.options import SegmentOptions
+from geoglm.stats.area import class_areas, class_counts, pixel_areas
+from geoglm.tiling.shards import Shard
+from geoglm.types import INVALID, Scores
+
+Progress = Callable[[str, int, int], None]
+"""Called with the phase, and the pixels done and to do in it."""
+
+
+def silent(phase: str, done: int, total: int) -> None:
+    """Report nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassArea:
+    """What a class covers: pixels, share of the valid pixels, hectares (None where the scene has no CRS)."""
+
+    value: int
+    name: str
+    colour: str
+    pixels: int
+    share: float
+    hectares: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentResult:
+    """Where the results lie and what they say.
+
+    Args:
+        folder: with all outputs.
+        classes: area of every class.
+        valid_px, invalid_px: classified pixels and pixels without data.
+        seconds: phase → duration.
+        notes: what the user should know.
+        reused: shards taken over from an interrupted run.
+    """
+
+    folder: Path
+    classes: tuple[ClassArea, ...]
+    valid_px: int
+    invalid_px: int
+    seconds: dict[str, float]
+    notes: tuple[str, ...]
+    reused: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as in ``summary.json``."""
+        return {
+            "folder": str(self.folder),
+            "classes": [
+                {
+                    "value": c.value,
+                    "name": c.name,
+                    "colour": c.colour,
+                    "pixels": c.pixels,
+                    "share": round(c.share, 6),
+                    "hectares": None if c.hectares is None else round(c.hectares, 6),
+                }
+                for c in self.classes
+            ],
+            "valid_pixels": self.valid_px,
+            "invalid_pixels": self.invalid_px,
+            "seconds": {k: round(v, 3) for k, v in self.seconds.items()},
+            "notes": list(self.notes),
+            "shards_reused": self.reused,
+        }
+
+
+def default_output(scene: Path) -> Path:
+    """The folder beside a scene in which its results are put unless said otherwise."""
+    return scene.with_name(f"{scene.stem}-geoglm")
+
+
+def plan_file(scene: Path, options: SegmentOptions) -> SegmentPlan:
+    """The plan for a scene in a file."""
+    return make_plan(RasterFile(scene, resample=options.resample), options)
+
+
+def segment_file(scene: Path, output: Path, options: SegmentOptions, progress: Progress = silent) -> SegmentResult:
+    """Segment the raster at `scene` into the folder `output`.
+
+    Interrupted at any point, nothing in `output` looks finished; the same call goes on from the finished
+    shards, with the same result.
+
+    Raises:
+        GeoglmError: of the kind that says what is wrong.
+    """
+    plan = plan_file(scene, options)
+    if output.exists() and not output.is_dir():
+        raise OutputError(f"{output}: is a file; -o wants a folder")
+    meta = plan.source.meta
+    aoi = AreaOfInterest(options.aoi, meta.georef, meta.box) if options.aoi else None
+    stage = Stage(output, f"{plan.key} {quick_key(scene)}")
+    with stage.held():
+        try:
+            return _Run(plan, scene, stage, aoi, progress).go()
+        except SceneError:
+            stage.discard()  # of a scene that cannot be read nothing is worth keeping
+            raise
+
+
+class _Run:
+    """One segmentation on its way: timings and reporting shared by its steps."""
+
+    def __init__(
+        self, plan: SegmentPlan, scene: Path, stage: Stage, aoi: AreaOfInterest | None, progress: Progress
+    ) -> None:
+        self.plan, self.scene, self.stage, self.aoi = plan, scene, stage, aoi
+        self.progress = progress
+        self.seconds: dict[str, float] = {}
+        self.reused = 0
+        self.meta = plan.source.meta
+        self.scheme = plan.package.card.classes
+
+    def go(self) -> SegmentResult:
+        """All steps, in order."""
+        began = time.monotonic()
+        runtime = self._infer()
+        self._note("network", began)
+        began = time.monotonic()
+        classes, confidence = self._assemble()
+        self._note("raster", began)
+        counts = class_counts(classes)
+        began = time.monotonic()
+        self._vectors(classes, confidence)
+        self._note("polygons", began)
+        began = time.monotonic()
+        result = self._result(counts)
+        self._quicklook(classes, confidence, result)
+        self._styles()
+        (self.stage.drafts / "summary.json").write_text(json.dumps(result.as_dict(), indent=2) + "\n", encoding="utf-8")
+        manifest = describe_run(self.plan, self.scene, runtime)
+        manifest["outputs"] = [*sorted(p.name for p in self.stage.drafts.iterdir()), "manifest.json"]
+        self.stage.commit(manifest)
+        return result
+
+    def _note(self, phase: str, began: float) -> None:
+        self.seconds[phase] = time.monotonic() - began
+
+    def _infer(self) -> str:
+        """Score every shard that is not finished yet; what computed them."""
+        plan, stage = self.plan, self.stage
+        done = [s for s in plan.layout if stage.has_shard(s.name)]
+        left = [s for s in plan.layout if not stage.has_shard(s.name)]
+        self.reused = len(done)
+        total, finished = self.meta.box.area, sum(s.box.area for s in done)
+        if not left:
+            return "none: all shards were finished"
+        self.progress("loading the network", 0, 0)
+        predictor = plan.predictor(layers=plan.options.probabilities)
+        counting = threading.Lock()
+        fill = plan.package.card.scaling.fill(plan.full_scale)
+        dtype = _pixel_dtype(self.meta.dtype)
+        self.progress("segmenting", finished, total)
+
+        def work(shard: Shard) -> None:
+            nonlocal finished
+            pixels, valid = read_padded(plan.source, shard.read, plan.bands, fill=fill, dtype=dtype)
+            if self.aoi is not None:
+                valid = valid.copy()
+                valid[shard.box.within(shard.read)] &= self.aoi.mask(shard.box)
+            stage.save_shard(shard.name, predictor.score(shard, pixels, valid))
+            with counting:
+                finished += shard.box.area
+                self.progress("segmenting", finished, total)
+
+        run_shards(left, work, workers=plan.workers)
+        return predictor.runtime.name
+
+    def _assemble(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Shards into COGs; the maps of classes and confidence on disk, mapped into memory."""
+        plan, drafts, shape = self.plan, self.stage.drafts, (self.meta.height, self.meta.width)
+        classes = self._scratch("classes", shape, np.uint8)
+        confidence = self._scratch("confidence", shape, np.uint8)
+        georef = self.meta.georef
+        layers = None
+        if plan.options.probabilities:
+            names = tuple(c.name for c in self.scheme)
+            layers = CogWriter(drafts / "probabilities.tif", shape, georef, Layer(names, "average", scale=0.01))
+        total, done = self.meta.box.area, 0
+        for shard in plan.layout:
+            scores: Scores = self.stage.load_shard(shard.name)
+            place = shard.box.within(self.meta.box)
+            classes[place], confidence[place] = scores.classes, scores.confidence
+            if layers is not None and scores.probabilities is not None:
+                layers.write(shard.box, scores.probabilities)
+            done += shard.box.area
+            self.progress("writing rasters", done, total)
+        if plan.options.min_area > 0:
+            _sieve(classes, self._smallest_px())
+        maps = (
+            (CogWriter(drafts / "classes.tif", shape, georef, classes_layer(self.scheme)), classes),
+            (
+                CogWriter(drafts / "confidence.tif", shape, georef, Layer(("confidence",), "average", scale=0.01)),
+                confidence,
+            ),
+        )
+        for writer, values in maps:
+            for row in range(0, plan.layout.shape[0]):
+                for col in range(0, plan.layout.shape[1]):
+                    box = plan.layout.shard(row, col).box
+                    writer.write(box, np.ascontiguousarray(values[box.within(self.meta.box)]))
+            writer.finish()
+        if layers is not None:
+            layers.finish()
+        return classes, confidence
+
+    def _scratch(self, name: str, shape: tuple[int, int], dtype: type) -> Any:
+        """An array in a file of the stage, so that a scene larger than memory is no matter."""
+        return np.lib.format.open_memmap(self.stage.folder / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)
+
+    def _smallest_px(self) -> int:
+        """The least number of pixels of a region that is kept."""
+        areas = pixel_areas(self.meta.georef, self.meta.height, self.meta.width)
+        pixel = 1.0 if areas is None else float(np.median(areas))
+        return max(1, int(np.ceil(self.plan.options.min_area / pixel)))
+
+    def _vectors(self, classes: NDArray[np.uint8], confidence: NDArray[np.uint8]) -> None:
+        """Polygons, where they are wanted."""
+        kind = self.plan.options.vectors
+        if kind == "none":
+            return
+        self.progress("tracing polygons", 0, 0)
+        labels = self._scratch("labels", (self.meta.height + 2, self.meta.width + 2), np.int32)
+        frame = polygons(classes, confidence, self.meta.georef, self.scheme, labels=labels)
+        write_polygons(frame, self.stage.drafts / f"polygons.{kind}")
+
+    def _result(self, counts: NDArray[np.int64]) -> SegmentResult:
+        """Areas of all classes."""
+        areas = pixel_areas(self.meta.georef, self.meta.height, self.meta.width)
+        square_metres = None if areas is None else class_areas(counts, areas)
+        pixels = counts.sum(axis=0)
+        invalid = int(pixels[INVALID])
+        valid = int(pixels.sum()) - invalid
+        table = tuple(
+            ClassArea(
+                c.value,
+                c.name,
+                c.colour,
+                int(pixels[c.value]),
+                float(pixels[c.value]) / max(valid, 1),
+                None if square_metres is None else float(square_metres[c.value]) / 1e4,
+            )
+            for c in self.scheme
+        )
+        notes = self.plan.notes + (() if valid else ("the scene has no valid pixel: the maps are empty",))
+        return SegmentResult(self.stage.output, table, valid, invalid, self.seconds, notes, self.reused)
+
+    def _quicklook(self, classes: NDArray[np.uint8], confidence: NDArray[np.uint8], result: SegmentResult) -> None:
+        from geoglm.io.quicklook import stretched, write_quicklook
+
+        pixels, valid = self.plan.source.preview(self.plan.bands, side_px=1200)
+        step = max(1, -(-max(classes.shape) // 1200))
+        write_quicklook(
+            self.stage.drafts / "quicklook.png",
+            stretched(pixels, valid),
+            classes[::step, ::step],
+            confidence[::step, ::step],
+            self.scheme,
+            shares={c.value: c.share for c in result.classes},
+            title=f"{self.meta.name} · {self.plan.package.card.name} {self.plan.package.card.version}",
+        )
+
+    def _styles(self) -> None:
+        """QGIS styles beside the outputs."""
+        drafts = self.stage.drafts
+        (drafts / "classes.qml").write_text(classes_style(self.scheme), encoding="utf-8")
+        (drafts / "confidence.qml").write_text(confidence_style(), encoding="utf-8")
+        if self.plan.options.vectors != "none":
+            (drafts / "polygons.qml").write_text(polygons_style(self.scheme), encoding="utf-8")
+
+
+def _pixel_dtype(dtype: str) -> str:
+    from geoglm.pixels.scale import network_dtype
+
+    return network_dtype(dtype)
+
+
+def _sieve(classes: NDArray[np.uint8], least_px: int) -> None:
+    """Merge regions of fewer than `least_px` pixels into their largest neighbour, in place (GDAL's sieve)."""
+    from rasterio.features import sieve
+
+    valid = classes != INVALID
+    classes[:] = sieve(np.asarray(classes), size=least_px, mask=valid, connectivity=4)
+    classes[~valid] = INVALID

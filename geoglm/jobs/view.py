@@ -1,0 +1,220 @@
+"""The Python face: scenes and maps as lazy xarray objects, polygons as a GeoDataFrame."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dask
+import dask.array as da
+import numpy as np
+import xarray as xr
+
+from geoglm.errors import GeoglmError
+from geoglm.infer.predict import Predictor
+from geoglm.io.geotiff import RasterFile
+from geoglm.io.lazy import Chunks, DataArrayScene, georef_of, lazy_blocks, located, scene_array
+from geoglm.io.source import Source, read_padded
+from geoglm.jobs.plan import SegmentPlan, make_plan
+from geoglm.jobs.vectorize import polygons
+from geoglm.options import HaloRule, PatchRule, SegmentOptions, parse_memory, parse_scale
+from geoglm.pixels.scale import network_dtype
+from geoglm.registry.catalog import find
+from geoglm.registry.package import ModelPackage
+from geoglm.tiling.grid import TileGrid
+from geoglm.tiling.shards import ShardLayout
+from geoglm.types import INVALID, LandClass, Scores
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
+
+
+def open_scene(path: str | Path, *, model: str | None = None) -> xr.DataArray:
+    """A raster as a lazy ``(band, y, x)`` DataArray; nothing is read until it is computed.
+
+    Its chunks are the shards in which `segment` works: those planned for `model` where one is named, else
+    blocks of about 2048 px that keep to the file's own blocks. CRS and transform are in ``spatial_ref`` (as
+    rioxarray reads it) and, with ``nodata``, in ``attrs``; band names are the ``band`` coordinate. Pixels
+    are as in the file: nothing is scaled or masked.
+
+    Raises:
+        SceneNotFound, SceneUnreadable: there is no such raster.
+    """
+    source = RasterFile(Path(path))
+    if model is not None:
+        chunks = make_plan(source, SegmentOptions(model=model)).layout.chunks
+    else:
+        chunks = _plain_shards(source)
+    return scene_array(source, chunks)
+
+
+def _plain_shards(source: Source) -> Chunks:
+    """Shards of a scene for which no model is known."""
+    meta = source.meta
+    block = max(1, min(max(meta.block), 1024))
+    grid = TileGrid.over((meta.height, meta.width), patch=(block, block), halo=0, stride=1)
+    return ShardLayout.sized(grid, side_px=2048).chunks
+
+
+def segment(
+    scene: str | Path | xr.DataArray,
+    model: str = "auto",
+    *,
+    bands: tuple[int, ...] | None = None,
+    scale: float | str | None = None,
+    resample: float | None = None,
+    patch: int | str = "auto",
+    halo: int | str = "auto",
+    blend: bool | None = None,
+    memory: str = "2GB",
+    workers: int = 0,
+    shard_px: int = 0,
+    precision: str = "auto",
+    device: str = "auto",
+    probabilities: bool = False,
+) -> xr.Dataset:
+    """Land-cover map of a scene, computed shard by shard where and when it is looked at.
+
+    Args:
+        scene: path of a raster, or a ``(band, y, x)`` DataArray such as `open_scene` gives, or a slice of it.
+        model: name of a shipped package, path of a package, or ``auto``.
+        bands: scene bands for the model's bands, counted from 1.
+        scale: pixel value that counts as full scale, or ``auto`` (99.5th percentile of the scene).
+        resample: ground sample distance in metres to work at (files only).
+        patch: side of a tile in px, ``auto`` or ``stepwise``.
+        halo: border of a tile in px, ``auto`` or ``exact``.
+        blend: fade tiles into each other; None where the package is not exactly tileable.
+        memory: budget of the plan, e.g. ``2GB``.
+        workers: threads the network is prepared for; 0 for one per core.
+        shard_px: side of a shard (a chunk) in px; 0 for about 2048.
+        precision: ``auto``, ``f32`` or ``bf16``.
+        device: ``auto``, ``cpu``, ``torch-cpu`` or ``cuda``.
+        probabilities: add the probability of every class.
+
+    Returns:
+        ``classes`` uint8 ``(y, x)`` with 255 where there is no data, ``confidence`` float32 ``(y, x)`` in 0…1
+        with NaN there, and if asked for ``probabilities`` float32 ``(class, y, x)``. The legend is in
+        ``classes.attrs`` as CF flags, the plan in ``attrs``.
+
+    Raises:
+        GeoglmError: of the kind that says what does not fit.
+    """
+    options = SegmentOptions(
+        model=model,
+        bands=bands,
+        scale=parse_scale(None if scale is None else str(scale)),
+        resample=resample,
+        patch=PatchRule.parse(str(patch)),
+        halo=HaloRule.parse(str(halo)),
+        blend=blend,
+        memory=parse_memory(memory),
+        workers=workers,
+        shard_px=shard_px,
+        precision=precision,  # type: ignore[arg-type]  # checked at birth
+        device=device,
+        probabilities=probabilities,
+    )
+    if isinstance(scene, xr.DataArray):
+        if resample is not None:
+            raise GeoglmError("resample works on files; resample the array with .interp() or .coarsen() first")
+        source: Source = DataArrayScene(scene)
+    else:
+        source = RasterFile(Path(scene), resample=resample)
+    return _lazy_map(make_plan(source, options))
+
+
+class _Scorer:
+    """Scores shards of a plan; the network is loaded when the first is wanted."""
+
+    def __init__(self, plan: SegmentPlan) -> None:
+        self.plan = plan
+        self._predictor: Predictor | None = None
+        self._loading = threading.Lock()
+
+    def score(self, row: int, col: int) -> Scores:
+        plan = self.plan
+        with self._loading:
+            if self._predictor is None:
+                self._predictor = plan.predictor(layers=plan.options.probabilities)
+        shard = plan.layout.shard(row, col)
+        fill = plan.package.card.scaling.fill(plan.full_scale)
+        dtype = network_dtype(plan.source.meta.dtype)
+        pixels, valid = read_padded(plan.source, shard.read, plan.bands, fill=fill, dtype=dtype)
+        return self._predictor.score(shard, pixels, valid)
+
+
+def _lazy_map(plan: SegmentPlan) -> xr.Dataset:
+    scorer, meta, card = _Scorer(plan), plan.source.meta, plan.package.card
+    chunks = plan.layout.chunks
+    scores = {
+        (i, j): dask.delayed(scorer.score, pure=False)(i, j)
+        for i in range(len(chunks[0]))
+        for j in range(len(chunks[1]))
+    }
+
+    def layer(name: str, *lead: int) -> da.Array:
+        return lazy_blocks(chunks, lambda i, j: getattr(scores[i, j], name), np.empty((*lead, 0, 0), np.uint8))
+
+    def share(percent: da.Array) -> da.Array:
+        return da.where(percent == INVALID, np.float32(np.nan), percent.astype(np.float32) / 100)
+
+    classes = xr.DataArray(layer("classes"), dims=("y", "x"), name="classes")
+    classes.attrs = {
+        "flag_values": [c.value for c in card.classes],
+        "flag_meanings": " ".join(c.name.replace(" ", "_") for c in card.classes),
+        "flag_colors": " ".join(c.colour for c in card.classes),
+        "nodata": INVALID,
+    }
+    maps = {"classes": located(classes, meta.georef)}
+    confidence = xr.DataArray(share(layer("confidence")), dims=("y", "x"))
+    maps["confidence"] = located(confidence, meta.georef)
+    if plan.options.probabilities:
+        every = xr.DataArray(
+            share(layer("probabilities", len(card.classes))),
+            dims=("class", "y", "x"),
+            coords={"class": [c.name for c in card.classes]},
+        )
+        maps["probabilities"] = located(every, meta.georef)
+    attrs: dict[str, Any] = {"model": card.name, "scene": meta.name, "notes": list(plan.notes)}
+    return xr.Dataset(maps, attrs=attrs | {"plan": str(plan.describe())})
+
+
+def vectorize(classes: xr.DataArray, confidence: xr.DataArray | None = None) -> GeoDataFrame:
+    """Polygons of a class map, one for every connected region of a class, along pixel edges.
+
+    Args:
+        classes: ``(y, x)`` uint8, 255 (or ``attrs["nodata"]``) where there is no class.
+        confidence: ``(y, x)`` in 0…1, for the mean confidence of each polygon.
+
+    Returns:
+        Columns ``class_id``, ``class_name``, ``area_m2`` (``area_px`` without a CRS), ``pixels`` and, where
+        `confidence` is given, ``mean_confidence``.
+
+    Raises:
+        GeoglmError: the map is not two-dimensional with values 0 to 255.
+    """
+    if classes.dims != ("y", "x") or classes.dtype != np.uint8:
+        raise GeoglmError(f"vectorize wants a (y, x) uint8 class map, not {classes.dims} {classes.dtype}")
+    if confidence is None:
+        values, certain = classes.values, None
+    else:
+        values, share = dask.compute(classes.data, confidence.data)
+        certain = np.where(np.isnan(share), INVALID, np.rint(share * 100)).astype(np.uint8)
+    nodata = classes.attrs.get("nodata", INVALID)
+    if nodata not in (None, INVALID):
+        values = np.where(values == nodata, np.uint8(INVALID), values)
+    meanings = str(classes.attrs.get("flag_meanings", "")).split()
+    colours = str(classes.attrs.get("flag_colors", "")).split() or ["#808080"] * len(meanings)
+    flags = classes.attrs.get("flag_values", [])
+    scheme = [LandClass(int(v), n, c) for v, n, c in zip(flags, meanings, colours, strict=False)]
+    return polygons(values, certain, georef_of(classes), scheme)
+
+
+def load_model(name: str) -> ModelPackage:
+    """The shipped model package called `name`, or the one in the folder of that path.
+
+    Raises:
+        UnknownModel, BadPackage: there is none, or it is damaged.
+    """
+    return find(name)

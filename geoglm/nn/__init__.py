@@ -1,0 +1,1 @@
+"""Networks: arrays in, logits out. Nothing here opens a file."""

@@ -1,0 +1,96 @@
+"""The network: encoder, pyramid, head. Tile by tile it gives what one pass over the scene would give."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from geoglm.nn.encoders import Encoder
+from geoglm.nn.pyramid import FeaturePyramid, widen
+
+
+@dataclass(frozen=True, slots=True)
+class SegmenterSpec:
+    """What a network is built from, by name; stands in the model card."""
+
+    encoder: str
+    bands: int
+    classes: int
+    depth: int = 4
+    width: int = 64
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+class Segmenter(nn.Module):
+    """A multi-scale land-cover network whose answer at a pixel depends on a finite window only."""
+
+    def __init__(self, spec: SegmenterSpec) -> None:
+        super().__init__()
+        self.encoder = Encoder(spec.encoder, bands=spec.bands, depth=spec.depth)
+        self.pyramid = FeaturePyramid(self.encoder.channels, width=spec.width)
+        self.head = nn.Sequential(nn.Dropout2d(0.1), nn.Conv2d(spec.width, spec.classes, 1))
+        self.stride = self.encoder.stride
+
+    def forward(self, image: Tensor) -> Tensor:
+        """``(n, band, y, x)`` scaled pixels, sides multiples of `stride`, to ``(n, class, y, x)`` logits."""
+        features = self.encoder(image)
+        logits: Tensor = self.head(self.pyramid(features))
+        return widen(logits, 4)
+
+
+class PointwiseSegmenter(nn.Module):
+    """One linear classifier per pixel (a 1×1 convolution): it sees no neighbours.
+
+    Tiled in any way, its map must equal the whole-scene map to the last pixel, which makes it the
+    oracle for everything around a network. It is also the plainest baseline there is.
+    """
+
+    def __init__(self, spec: SegmenterSpec) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(spec.bands, spec.classes, 1)
+        self.stride = 1
+
+    def forward(self, image: Tensor) -> Tensor:
+        """``(n, band, y, x)`` scaled pixels to ``(n, class, y, x)`` logits."""
+        logits: Tensor = self.head(image)
+        return logits
+
+
+def build_segmenter(spec: SegmenterSpec) -> Segmenter | PointwiseSegmenter:
+    """The network that `spec` names; its weights are random until loaded."""
+    return PointwiseSegmenter(spec) if spec.encoder == "pointwise" else Segmenter(spec)
+
+
+@torch.no_grad()
+def receptive_field(network: nn.Module, *, bands: int, stride: int) -> int:
+    """How many pixels a network looks to any side, measured by letting a NaN spread.
+
+    A single NaN reaches exactly those outputs whose value depends on it, whatever the weights are. It is
+    put at each of the `stride` phases of the network's grid in turn, and the field of view is doubled
+    until the NaN no longer fills it.
+
+    Returns:
+        The halo in px with which a tile's core is exact, a multiple of `stride`.
+    """
+    network.eval()
+    side = 16 * stride
+    while True:
+        reach = 0
+        middle = side // 2 // stride * stride
+        for phase in range(0, stride, max(stride // 4, 1)):
+            at = middle + phase
+            image = torch.zeros(1, bands, side, side)
+            image[..., at, at] = torch.nan
+            touched = network(image)[0].isnan().any(dim=0)
+            rows, cols = touched.any(dim=1).nonzero(), touched.any(dim=0).nonzero()
+            edges = (int(rows[0]), int(rows[-1]), int(cols[0]), int(cols[-1]))
+            reach = max(reach, *(abs(at - e) for e in edges))
+        if reach + 2 * stride < side // 2:
+            return -(-reach // stride) * stride
+        side *= 2

@@ -1,0 +1,139 @@
+"""What a user may choose, parsed once; behind this module every option is a proven value."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from geoglm.errors import GeoglmError, PlanError
+
+VectorFormat = Literal["gpkg", "parquet", "fgb", "none"]
+Precision = Literal["auto", "f32", "bf16"]
+
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def parse_memory(text: str) -> int:
+    """Bytes of a size such as ``2GB``, ``750MB`` or ``1.5G``.
+
+    Raises:
+        PlanError: `text` is no size.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", text, re.IGNORECASE)
+    if match is None:
+        raise PlanError(f"memory {text!r} is no size; write it as 2GB or 750MB")
+    return int(float(match[1]) * UNITS[match[2].upper()])
+
+
+@dataclass(frozen=True, slots=True)
+class PatchRule:
+    """How the side of a patch is chosen: ``auto``, ``stepwise`` or a fixed number of pixels."""
+
+    name: Literal["auto", "stepwise", "fixed"]
+    side_px: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> PatchRule:
+        """From ``auto``, ``stepwise`` or a number of pixels."""
+        if text == "auto":
+            return cls("auto")
+        if text == "stepwise":
+            return cls("stepwise")
+        if text.isdecimal() and int(text) > 0:
+            return cls("fixed", int(text))
+        raise PlanError(f"patch {text!r} is unknown; use auto, stepwise or a side in pixels such as 1024")
+
+
+@dataclass(frozen=True, slots=True)
+class HaloRule:
+    """How far tiles look beyond their core: the package's own measure, its whole field, or pixels."""
+
+    name: Literal["auto", "exact", "fixed"]
+    width_px: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> HaloRule:
+        """From ``auto``, ``exact`` or a number of pixels."""
+        if text == "auto":
+            return cls("auto")
+        if text == "exact":
+            return cls("exact")
+        if text.isdecimal():
+            return cls("fixed", int(text))
+        raise PlanError(f"halo {text!r} is unknown; use auto, exact or a width in pixels such as 64")
+
+
+def parse_bands(text: str | None) -> tuple[int, ...] | None:
+    """Band numbers, counted from 1, of a list such as ``4,3,2``."""
+    if text is None:
+        return None
+    parts = [p.strip() for p in text.split(",")]
+    if not all(p.isdecimal() and int(p) > 0 for p in parts):
+        raise PlanError(f"bands {text!r} is no list of band numbers; write it as 4,3,2 (counted from 1)")
+    return tuple(int(p) for p in parts)
+
+
+def parse_scale(text: str | None) -> float | Literal["auto"] | None:
+    """The pixel value that counts as full scale, or ``auto``."""
+    if text is None or text == "auto":
+        return "auto" if text else None
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise PlanError(f"scale {text!r} is no positive number; give the value that counts as full, e.g. 10000")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentOptions:
+    """Everything that shapes a segmentation, in parsed form.
+
+    Args:
+        model: ``auto``, the name of a shipped package or the path of a package.
+        bands: scene bands for the model's bands, counted from 1; None to find them by name.
+        scale: pixel value that counts as full scale; ``auto`` for the 99.5th percentile.
+        resample: ground sample distance in metres to work at; None for the scene's own.
+        patch: rule for the side of a tile.
+        halo: rule for the border of a tile.
+        blend: fade neighbours over the halo; None for "where the package is not tileable".
+        memory: budget in bytes.
+        workers: threads that work on shards; 0 for one per core.
+        shard_px: side of a shard in pixels, 0 for a size that fits the memory.
+        precision: arithmetic of the network; ``auto`` takes bf16 where the CPU has it.
+        device: ``auto``, ``cpu`` (OpenVINO), ``torch-cpu`` or ``cuda``.
+        probabilities: write the probability of every class as well.
+        vectors: format of the polygons.
+        min_area: smallest region kept, m² (pixels where the scene has no CRS).
+        aoi: file with polygons; pixels outside are not classified.
+    """
+
+    model: str = "auto"
+    bands: tuple[int, ...] | None = None
+    scale: float | Literal["auto"] | None = None
+    resample: float | None = None
+    patch: PatchRule = PatchRule("auto")
+    halo: HaloRule = HaloRule("auto")
+    blend: bool | None = None
+    memory: int = 2 * 10**9
+    workers: int = 0
+    shard_px: int = 0
+    precision: Precision = "auto"
+    device: str = "auto"
+    probabilities: bool = False
+    vectors: VectorFormat = "gpkg"
+    min_area: float = 0.0
+    aoi: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.min_area < 0:
+            raise GeoglmError(f"min-area {self.min_area:g} is negative; give an area in m², or 0 to keep all")
+        if self.workers < 0:
+            raise PlanError(f"workers {self.workers} is negative; give a number, or 0 for one per core")
+        if self.resample is not None and not 0 < self.resample < 1e6:
+            raise PlanError(f"resample {self.resample:g} is no ground sample distance in metres; try 0.5 or 10")
+        if self.device not in ("auto", "cpu", "torch-cpu", "cuda"):
+            raise PlanError(f"device {self.device!r} is unknown; use auto, cpu, torch-cpu or cuda")

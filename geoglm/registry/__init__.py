@@ -1,0 +1,1 @@
+"""Model packages: what they are, where the shipped ones lie."""

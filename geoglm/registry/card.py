@@ -1,0 +1,90 @@
+"""The model card: everything about a model that is no weight, in STAC Machine Learning Model terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from geoglm.pixels.scale import Scaling
+from geoglm.types import LandClass
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """A parsed ``model.json``.
+
+    Args:
+        name, version, description: of the model.
+        network: what the network is built from (`SegmenterSpec` as a mapping).
+        bands: names of the input bands, in order.
+        gsd: smallest and largest ground sample distance it was trained for, m.
+        scaling: from pixel values to network input.
+        classes: in the order of the network's outputs.
+        stride: tiles start on its multiples, px.
+        tileable: no answer depends on the extent of the tile.
+        halo: px a tile needs around its core for the default agreement with the whole image.
+        exact_halo: px with which agreement is complete (the receptive field); None if there is no such.
+        metrics: accuracy on data the model never saw.
+        data: the whole card as read, for display.
+    """
+
+    name: str
+    version: str
+    description: str
+    network: Mapping[str, Any]
+    bands: tuple[str, ...]
+    gsd: tuple[float, float] | None
+    scaling: Scaling
+    classes: tuple[LandClass, ...]
+    stride: int
+    tileable: bool
+    halo: int
+    exact_halo: int | None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> ModelCard:
+        """A card from the JSON of a STAC item's properties.
+
+        Raises:
+            KeyError, TypeError, ValueError: a field is missing or malformed.
+        """
+        inputs, outputs = data["mlm:input"][0], data["mlm:output"][0]
+        scaling = inputs["value_scaling"]
+        gsd = data.get("geoglm:gsd_range")
+        classes = tuple(
+            LandClass(int(c["value"]), str(c["name"]), f"#{c['color_hint']}") for c in outputs["classification:classes"]
+        )
+        bands = tuple(str(b["name"] if isinstance(b, Mapping) else b) for b in inputs["bands"])
+        tiling = data["geoglm:tiling"]
+        card = cls(
+            name=str(data["mlm:name"]),
+            version=str(data["version"]),
+            description=str(data["description"]),
+            network=dict(data["geoglm:network"]),
+            bands=bands,
+            gsd=None if gsd is None else (float(gsd[0]), float(gsd[1])),
+            scaling=Scaling(
+                mean=tuple(float(s["mean"]) for s in scaling),
+                std=tuple(float(s["stddev"]) for s in scaling),
+                full_scale={str(k): float(v) for k, v in data["geoglm:full_scale"].items()},
+            ),
+            classes=classes,
+            stride=int(tiling["stride"]),
+            tileable=bool(tiling["tileable"]),
+            halo=int(tiling["halo"]),
+            exact_halo=None if tiling.get("exact_halo") is None else int(tiling["exact_halo"]),
+            metrics=dict(data.get("geoglm:metrics", {})),
+            data=dict(data),
+        )
+        if not (len(card.bands) == len(card.scaling.mean) == card.network["bands"]):
+            raise ValueError("bands, value_scaling and network disagree on the number of bands")
+        if len(card.classes) != card.network["classes"] or not card.classes:
+            raise ValueError("classes and network disagree on the number of classes")
+        if len({c.value for c in card.classes}) != len(card.classes):
+            raise ValueError("two classes have the same value")
+        if any(not 0 <= c.value < 255 for c in card.classes):
+            raise ValueError("class values must lie in 0 to 254; 255 marks pixels without data")
+        return card

@@ -1,0 +1,77 @@
+"""The catalogue: shipped packages by name, and the one that fits a scene."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from geoglm.errors import SceneMismatch, UnknownModel
+from geoglm.registry.package import CARD, ModelPackage
+from geoglm.types import SceneMeta
+
+
+def shipped() -> dict[str, ModelPackage]:
+    """All packages that come with geoglm, by name."""
+    root = Path(str(files("geoglm.registry"))) / "weights"
+    return {p.parent.name: ModelPackage.open(p.parent) for p in sorted(root.glob(f"*/{CARD}"))}
+
+
+def find(name: str) -> ModelPackage:
+    """The shipped package called `name`, or the package in the folder of that path.
+
+    Raises:
+        UnknownModel: there is neither.
+        BadPackage: the folder is no usable package.
+    """
+    known = shipped()
+    if name in known:
+        return known[name]
+    folder = Path(name)
+    if folder.is_dir():
+        return ModelPackage.open(folder)
+    raise UnknownModel(name, tuple(known))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A package and why it was taken."""
+
+    package: ModelPackage
+    why: str
+
+
+def choose(meta: SceneMeta) -> Choice:
+    """The shipped package that suits a scene by bands and ground sample distance.
+
+    Raises:
+        SceneMismatch: none does; the message says why and how to take one all the same.
+    """
+    refused: list[str] = []
+    fitting: list[tuple[float, ModelPackage, str]] = []
+    for name, package in shipped().items():
+        card = package.card
+        if len(meta.bands) < len(card.bands):
+            refused.append(f"{name} needs {len(card.bands)} bands ({', '.join(card.bands)}), not {len(meta.bands)}")
+            continue
+        distance = gsd_distance(package, meta)
+        if distance > 2:
+            low, high = card.gsd or (0, 0)
+            refused.append(f"{name} is for {low:g} to {high:g} m, the scene has {meta.gsd:g} m")
+            continue
+        ground = "of unknown ground sample distance" if meta.gsd is None else f"at {meta.gsd:.3g} m"
+        fitting.append((distance, package, f"{len(meta.bands)} bands {ground} suit it"))
+    if not fitting:
+        raise SceneMismatch(
+            f"no shipped model suits {meta.name}: {'; '.join(refused)}; --model NAME takes one all the same"
+        )
+    _, package, why = min(fitting, key=lambda f: f[0])
+    return Choice(package, why)
+
+
+def gsd_distance(package: ModelPackage, meta: SceneMeta) -> float:
+    """How far outside the model's range a scene's ground sample distance lies, as a factor; 1 is inside."""
+    if meta.gsd is None or package.card.gsd is None:
+        return 1.0
+    low, high = package.card.gsd
+    return max(low / meta.gsd, meta.gsd / high, 1.0)

@@ -1,0 +1,1 @@
+"""Figures about maps: arrays in, numbers out."""

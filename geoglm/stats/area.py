@@ -1,0 +1,65 @@
+"""Areas of pixels and classes."""
+
+from __future__ import annotations
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS, Geod, Transformer
+
+from geoglm.types import INVALID, GeoRef
+
+
+def pixel_areas(georef: GeoRef, height: int, width: int) -> NDArray[np.float64] | None:
+    """Area of one pixel in each row, m², or None where the scene does not say where it lies.
+
+    A geographic CRS gets geodesic areas (Karney 2013, doi 10.1007/s00190-012-0578-z) of the pixels in the
+    middle column. So does a Mercator projection such as web mercator, whose plane areas are 2× too large at
+    45° and more beyond. Any other projected CRS gets its plane area.
+    """
+    if georef.transform is None or georef.crs is None:
+        return None
+    crs = CRS.from_wkt(georef.crs)
+    if not (crs.is_geographic or _is_mercator(crs)):
+        unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
+        return np.full(height, abs(georef.transform.determinant) * unit**2)
+    return _geodesic(georef.transform, crs, height, width)
+
+
+def _is_mercator(crs: CRS) -> bool:
+    operation = crs.coordinate_operation
+    name = "" if operation is None else operation.method_name
+    return "Mercator" in name and "Transverse" not in name and "Oblique" not in name
+
+
+def _geodesic(transform: Affine, crs: CRS, height: int, width: int) -> NDArray[np.float64]:
+    """Geodesic area of the middle pixel of each row."""
+    col = width // 2
+    rows = np.arange(height, dtype=np.float64)
+    geodetic = crs.geodetic_crs or crs
+    to_degrees = Transformer.from_crs(crs, geodetic, always_xy=True)
+    corners = []
+    for right, down in ((0, 0), (1, 0), (1, 1), (0, 1)):
+        x = transform.a * (col + right) + transform.b * (rows + down) + transform.c
+        y = transform.d * (col + right) + transform.e * (rows + down) + transform.f
+        corners.append(to_degrees.transform(x, y))
+    geod = crs.get_geod() or Geod(ellps="WGS84")
+    areas = [
+        abs(geod.polygon_area_perimeter([c[0][k] for c in corners], [c[1][k] for c in corners])[0])
+        for k in range(height)
+    ]
+    return np.array(areas)
+
+
+def class_counts(classes: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """``(y, 256)`` pixels of every value in each row of `classes`."""
+    height, _ = classes.shape
+    flat = classes.astype(np.int64) + 256 * np.arange(height)[:, None]
+    return np.bincount(flat.ravel(), minlength=256 * height).reshape(height, 256)
+
+
+def class_areas(counts: NDArray[np.int64], row_area: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``(256,)`` area of every class value in the unit of `row_area`; invalid pixels count for nothing."""
+    areas: NDArray[np.float64] = row_area @ counts
+    areas[INVALID] = 0
+    return areas

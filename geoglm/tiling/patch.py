@@ -1,0 +1,120 @@
+"""How large a patch should be: the stepwise rule, and a planner that weighs cost against memory.
+
+A tile's halo is computed and thrown away, so a large patch wastes less; a patch that divides the scene wastes
+no border; and a patch is bounded by the memory its activations take.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from geoglm.errors import PlanError
+from geoglm.options import PatchRule
+from geoglm.tiling.grid import Axis, TileGrid, round_up
+
+
+@dataclass(frozen=True, slots=True)
+class TileCost:
+    """What a network costs.
+
+    Args:
+        bytes_per_px: memory at work for each pixel of a tile (activations and scores), one worker.
+        px_per_s: pixels through the network in a second.
+        tile_s: fixed cost of a tile in seconds.
+    """
+
+    bytes_per_px: float
+    px_per_s: float = 5e6
+    tile_s: float = 0.004
+
+    def seconds(self, grid: TileGrid) -> float:
+        """Predicted time for all tiles of `grid` on the machine where the figures were measured."""
+        rows, cols = grid.patch
+        return len(grid) * (self.tile_s + rows * cols / self.px_per_s)
+
+
+@dataclass(frozen=True, slots=True)
+class PatchChoice:
+    """A patch and why it was chosen."""
+
+    rows: int
+    cols: int
+    why: str
+
+
+LARGEST_SIDE = 2304
+"""Planned patches are no longer than this: beyond it the halo saved is under 1 % of the work."""
+
+
+def stepwise_side(shape: tuple[int, int]) -> int:
+    """The mission's rule: long edge over 1024 px → 512; 513 to 1024 → 384; up to 512 → the whole.
+
+    >>> [stepwise_side((n, 10)) for n in (2000, 1024, 512)]
+    [512, 384, 512]
+    """
+    long_edge = max(shape)
+    if long_edge > 1024:
+        return 512
+    return 384 if long_edge > 512 else long_edge
+
+
+def choose_patch(
+    rule: PatchRule,
+    shape: tuple[int, int],
+    *,
+    halo: int,
+    stride: int,
+    cost: TileCost,
+    room: int,
+) -> PatchChoice:
+    """The patch for a scene of `shape`.
+
+    Args:
+        halo: px to each side of a core.
+        stride: of the network, px.
+        room: bytes that one worker's tile may take.
+
+    Raises:
+        PlanError: not even the smallest useful patch fits into `room`, or a fixed one leaves no core.
+    """
+    if rule.name == "stepwise":
+        side = max(stepwise_side(shape), 2 * round_up(halo, stride) + stride)
+        return PatchChoice(side, side, f"stepwise rule for a long edge of {max(shape)} px")
+    if rule.name == "fixed":
+        return PatchChoice(rule.side_px, rule.side_px, "as asked")
+    most = int(room / cost.bytes_per_px)
+    best: tuple[float, int, int] | None = None
+    for rows in _candidates(shape[0], halo, stride):
+        for cols in _candidates(shape[1], halo, stride):
+            if rows * cols > most:
+                continue
+            grid = TileGrid.over(shape, patch=(rows, cols), halo=halo, stride=stride)
+            best = min(best or (math.inf, 0, 0), (cost.seconds(grid), rows, cols))
+    if best is None:
+        least = min(_candidates(max(shape), halo, stride)) ** 2 * cost.bytes_per_px
+        raise PlanError(
+            f"{room / 1e6:.0f} MB for a tile is too little: the smallest patch with a {halo} px halo takes "
+            f"{least / 1e6:.0f} MB; give more --memory, fewer --workers or a smaller --halo"
+        )
+    seconds, rows, cols = best
+    ideal = shape[0] * shape[1] / cost.px_per_s
+    why = f"cheapest within {room / 1e6:.0f} MB a worker: {seconds / max(ideal, 1e-9):.2f}x the bare work"
+    return PatchChoice(rows, cols, why)
+
+
+def _candidates(length: int, halo: int, stride: int) -> list[int]:
+    """Every patch length that covers `length` in a whole number of tiles with no border wasted."""
+    halo, padded = round_up(halo, stride), round_up(length, stride)
+    found = {padded} if padded <= LARGEST_SIDE else set()
+    core = max(stride, round_up(LARGEST_SIDE - 2 * halo, stride))
+    fewest = max(2, math.ceil((padded - 2 * halo) / core))
+    for count in range(fewest, fewest + 64):
+        side = round_up(math.ceil(max(padded - 2 * halo, 1) / count), stride) + 2 * halo
+        if side >= padded:
+            break
+        if Axis(length, side, halo, stride).count == count:
+            found.add(side)
+        if side <= max(192, 4 * halo):
+            break
+    return sorted(found or {min(padded, 2 * halo + core)})

@@ -1,0 +1,44 @@
+"""The house: public names, examples, notebooks."""
+
+import doctest
+import importlib
+import pkgutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+import geoglm
+from tests.conftest import ROOT
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+MODULES = [m.name for m in pkgutil.walk_packages(geoglm.__path__, "geoglm.") if not m.name.endswith("__main__")]
+
+
+def test_the_public_names_are_these() -> None:
+    assert sorted(geoglm.__all__) == [
+        *("GeoglmError", "load_model", "open_scene", "segment", "segment_file", "vectorize"),
+    ]
+    assert all(callable(getattr(geoglm, name)) for name in geoglm.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = geoglm.nothing
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_imports_says_what_it_is_and_its_examples_hold(name: str) -> None:
+    module = importlib.import_module(name)
+    assert module.__doc__
+    assert doctest.testmod(module).failed == 0
+
+
+def test_every_file_keeps_to_one_idea() -> None:
+    for path in (ROOT / "geoglm").rglob("*.py"):
+        assert len(path.read_text().splitlines()) <= 500, path
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_notebook_runs(path: Path, tmp_path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(ROOT / "notebooks")}})
+    client.execute()

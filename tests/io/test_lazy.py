@@ -1,0 +1,58 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rioxarray  # noqa: F401  # the independent reader
+from affine import Affine
+
+import geoglm
+from geoglm.errors import SceneMismatch
+from geoglm.io.geotiff import RasterFile
+from geoglm.io.lazy import DataArrayScene
+from tests.conftest import SAMPLES, UTM
+
+
+@pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # rioxarray's own
+def test_a_scene_opens_lazily_with_all_it_says_of_itself() -> None:
+    scene = geoglm.open_scene(SAMPLES / "brandenburg-sentinel2.tif")
+    assert scene.dims == ("band", "y", "x")
+    assert scene.chunks is not None
+    assert scene.band.values.tolist() == ["B02", "B03", "B04", "B05", "B06", "B07", "B08", "B11", "B12"]
+    assert scene.rio.crs.to_epsg() == 32633
+    assert scene.rio.transform() == RasterFile(SAMPLES / "brandenburg-sentinel2.tif").meta.georef.transform
+    assert scene.attrs["nodata"] == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RasterFile, "read", lambda *_: pytest.fail("read before it was asked for"))
+        geoglm.open_scene(SAMPLES / "dutch-river.tif")
+
+
+@pytest.mark.parametrize("transform", [UTM, Affine(0.5, 0, 4e5, 0, 0.5, 5e6), UTM @ Affine.rotation(20)])
+def test_an_array_says_the_same_as_its_file(make_scene: Callable[..., Path], transform: Affine) -> None:
+    path = make_scene(transform=transform, nodata=0)
+    file, array = RasterFile(path), DataArrayScene(geoglm.open_scene(path))
+    assert array.meta.georef == file.meta.georef
+    assert (array.meta.nodata, array.meta.dtype, array.meta.bands) == (file.meta.nodata, "uint8", file.meta.bands)
+    ours, theirs = array.read(array.meta.box, [0, 2]), file.read(file.meta.box, [0, 2])
+    assert all((a == b).all() for a, b in zip(ours, theirs, strict=True))
+
+
+def test_a_slice_lies_where_it_lies(make_scene: Callable[..., Path]) -> None:
+    part = geoglm.open_scene(make_scene())[:, 10:20, 5:9]
+    transform = DataArrayScene(part).meta.georef.transform
+    assert transform is not None
+    assert transform @ (0, 0) == pytest.approx(UTM @ (5, 10))
+
+
+def test_other_dimensions_are_refused(make_scene: Callable[..., Path]) -> None:
+    with pytest.raises(SceneMismatch, match="transpose"):
+        DataArrayScene(geoglm.open_scene(make_scene()).transpose("y", "x", "band"))
+
+
+def test_chunks_are_the_shards_planned_for_a_model(make_scene: Callable[..., Path]) -> None:
+    path = make_scene((3, 900, 700))
+    scene = geoglm.open_scene(path, model="aerial-landcover")
+    result = geoglm.segment(path, model="aerial-landcover")
+    assert scene.chunks is not None
+    assert scene.chunks[1:] == result.classes.chunks
+    assert np.prod([len(c) for c in result.classes.chunks or ()]) >= 1

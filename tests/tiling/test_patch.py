@@ -1,0 +1,38 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geoglm.errors import PlanError
+from geoglm.options import PatchRule
+from geoglm.tiling.grid import TileGrid
+from geoglm.tiling.patch import TileCost, choose_patch, stepwise_side
+from tests.strategies import lengths
+
+COST = TileCost(bytes_per_px=400)
+
+
+@pytest.mark.parametrize(
+    ("edge", "side"), [(5000, 512), (1025, 512), (1024, 384), (513, 384), (512, 512), (300, 300), (1, 1)]
+)
+def test_the_stepwise_rule_is_the_missions(edge: int, side: int) -> None:
+    assert stepwise_side((edge, 1)) == stepwise_side((1, edge)) == side
+
+
+@given(st.one_of(lengths, st.integers(1000, 12_000)), lengths, st.sampled_from([0, 32, 128, 512]))
+def test_the_planner_keeps_to_the_memory_and_costs_no_more_than_the_stepwise_rule(
+    height: int, width: int, halo: int
+) -> None:
+    room = 1_700_000_000
+    choices = [
+        choose_patch(PatchRule.parse(rule), (height, width), halo=halo, stride=32, cost=COST, room=room)
+        for rule in ("auto", "stepwise")
+    ]
+    planned, stepwise = (TileGrid.over((height, width), patch=(c.rows, c.cols), halo=halo, stride=32) for c in choices)
+    rows, cols = planned.patch
+    assert rows * cols * COST.bytes_per_px <= room
+    assert COST.seconds(planned) <= COST.seconds(stepwise) * 1.0001
+
+
+def test_too_little_memory_is_said_with_the_way_out() -> None:
+    with pytest.raises(PlanError, match="give more --memory"):
+        choose_patch(PatchRule("auto"), (5000, 5000), halo=128, stride=32, cost=COST, room=1_000_000)
