@@ -24,7 +24,7 @@ from torch import nn
 
 from geoglm.nn.encoders import adopt_weights
 from geoglm.nn.segmenter import Segmenter, SegmenterSpec, receptive_field
-from geoglm.registry.package import write_package
+from geoglm.registry.package import ModelPackage, write_package
 from geoglm.train.evaluate import confusion_matrix, intersection_over_union, tiled_agreement
 from geoglm.train.loop import Schedule, train
 from geoglm.train.samples import NOT_BUILDING, UNLABELLED, LabelledImage, SampleSet
@@ -34,6 +34,13 @@ BUILDING, LAND, ROAD, VEGETATION, WATER = range(5)
 SPEC = SegmenterSpec(encoder="tu-tf_efficientnet_lite0", bands=3, classes=5, depth=5)
 TRAINING_TILES = (1, 3, 4, 5, 6, 7)
 VALIDATION_TILE = 2
+STAGES = (
+    "python -m geoglm.train.aerial --steps 4200, from ImageNet weights, stopped after 2750 steps: at commit fe85822, "
+    "whose package holds the result",
+    "python -m geoglm.train.aerial --init PACKAGE-OF-fe85822 --steps 2200 --rate 0.001 --seed 2",
+)
+"""How the shipped weights came about: after the first stage dark trees and asphalt far from Dubai were taken for
+water; the second repaints and relights."""
 HALO_GOALS = (0.995, 0.997, 0.999)
 DEFAULT_GOAL = 0.997
 """Agreement of a tiled with the whole map for which the card's default halo is chosen: enough that no seam shows,
@@ -94,9 +101,9 @@ def sample_sets(folder: Path) -> list[SampleSet]:
     """What is trained on; most of the labels are one desert city, most of users' scenes are not."""
     city = [image for tile in TRAINING_TILES for image in dubai(folder, tile)]
     return [
-        SampleSet(city, (0.5, 2.5), share=0.64, centred_on=tuple(range(5))),
-        SampleSet(list(naip(folder)), (0.8, 4.0), share=0.18),
-        SampleSet(list(kampala(folder)), (0.25, 1.5), share=0.18),
+        SampleSet(city, (0.5, 4.0), share=0.58, centred_on=tuple(range(5))),
+        SampleSet(list(naip(folder)), (0.8, 4.0), share=0.21),
+        SampleSet(list(kampala(folder)), (0.25, 1.5), share=0.21),
     ]
 
 
@@ -104,19 +111,26 @@ def main() -> None:
     """Train, validate, save the averaged weights."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--encoder-weights", type=Path, required=True)
+    start = parser.add_mutually_exclusive_group(required=True)
+    start.add_argument("--encoder-weights", type=Path, help="ImageNet weights of efficientnet-lite0")
+    start.add_argument("--init", type=Path, help="package to go on from")
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=Schedule().steps)
+    parser.add_argument("--rate", type=float, default=Schedule().peak_rate)
+    parser.add_argument("--seed", type=int, default=Schedule().seed)
     asked = parser.parse_args()
     asked.output.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(Schedule().seed)
-    network = Segmenter(SPEC)
-    imagenet = torch.load(asked.encoder_weights, weights_only=True)
-    adopt_weights(network.encoder, imagenet.values())
+    schedule = Schedule(steps=asked.steps, peak_rate=asked.rate, seed=asked.seed)
+    torch.manual_seed(schedule.seed)
+    if asked.init:
+        network = ModelPackage.open(asked.init).network()
+    else:
+        network = Segmenter(SPEC)
+        adopt_weights(network.encoder, torch.load(asked.encoder_weights, weights_only=True).values())
     held_out = list(dubai(asked.data, VALIDATION_TILE))
 
     def validate(candidate: nn.Module) -> str:
-        confusion = confusion_matrix(candidate, held_out, classes=5, stride=network.stride)
+        confusion = confusion_matrix(candidate, held_out, classes=5, stride=2**SPEC.depth)
         iou = intersection_over_union(confusion)
         each = " ".join(f"{n} {v:.3f}" for n, v in zip(CLASSES, iou, strict=True))
         return f"mIoU {iou.mean():.3f} {each}"
@@ -124,17 +138,17 @@ def main() -> None:
     averaged = train(
         network,
         sample_sets(asked.data),
-        Schedule(steps=asked.steps),
+        schedule,
         class_weights=torch.tensor(CLASS_WEIGHTS),
         building=BUILDING,
         water=WATER,
         checkpoint=asked.output / "checkpoint.pt",
         validate=validate,
     )
-    publish(averaged, held_out, asked.output / "aerial-landcover", steps=asked.steps)
+    publish(averaged, held_out, asked.output / "aerial-landcover", schedule)
 
 
-def publish(network: nn.Module, held_out: list[LabelledImage], folder: Path, *, steps: int) -> None:
+def publish(network: nn.Module, held_out: list[LabelledImage], folder: Path, schedule: Schedule) -> None:
     """Write the package: weights in half precision, and the card with everything measured on them."""
     for value in network.state_dict().values():
         if value.is_floating_point():
@@ -161,11 +175,11 @@ def publish(network: nn.Module, held_out: list[LabelledImage], folder: Path, *, 
     halo = needed[str(DEFAULT_GOAL)]
     tiling = {"stride": stride, "tileable": True, "halo": halo, "exact_halo": exact, "needed": needed}
     parameters = sum(p.numel() for p in network.parameters())
-    write_package(folder, network, card(measured, tiling, steps=steps, parameters=parameters))
+    write_package(folder, network, card(measured, tiling, schedule, parameters=parameters))
     print(json.dumps(measured | {"tiling": tiling}, indent=1))
 
 
-def card(measured: dict[str, Any], tiling: dict[str, Any], *, steps: int, parameters: int) -> dict[str, Any]:
+def card(measured: dict[str, Any], tiling: dict[str, Any], schedule: Schedule, *, parameters: int) -> dict[str, Any]:
     """The model card in STAC MLM terms; what the extension has no word for is prefixed ``geoglm:``."""
     scaling = [{"type": "z-score", "mean": 0.5, "stddev": 0.5} for _ in range(3)]
     colours = ("e0524d", "d9c8a0", "7a7a7a", "4f9d4f", "3f7fd0")
@@ -205,8 +219,8 @@ def card(measured: dict[str, Any], tiling: dict[str, Any], *, steps: int, parame
         "geoglm:tiling": tiling,
         "geoglm:metrics": measured,
         "geoglm:training": {
-            "command": f"python -m geoglm.train.aerial --steps {steps}",
-            "schedule": asdict(Schedule(steps=steps)),
+            "stages": STAGES,
+            "last_schedule": asdict(schedule),
             "class_weights": dict(zip(CLASSES, CLASS_WEIGHTS, strict=True)),
             "data": [
                 {

@@ -73,6 +73,32 @@ def glint(pixels: Tensor, labels: Tensor, rng: np.random.Generator, *, water: in
     return torch.where(on_water & specks, float(rng.uniform(0.6, 1.0)), pixels)
 
 
+def repaint(pixels: Tensor, labels: Tensor, rng: np.random.Generator, classes: int) -> Tensor:
+    """Brighten, darken and tint each class by itself, so that no class is known by its brightness alone.
+
+    In most of the labels dark means water. Elsewhere trees, asphalt and roofs are as dark, and rivers are
+    brown, green or milky; what tells them apart is texture and shape.
+    """
+    for k in range(classes):
+        inside = labels == k
+        if rng.random() < 0.5 or not inside.any():
+            continue
+        edge = F.avg_pool2d(inside.float()[None, None], 3, stride=1, padding=1, count_include_pad=False)[0, 0]
+        gain = float(np.exp(rng.uniform(-1.0, 0.6)))
+        tint = torch.tensor(rng.uniform(0, 0.35) * rng.uniform(0.2, 1.0, 3), dtype=torch.float32)
+        painted = pixels * gain + tint[:, None, None] * float(rng.random() < 0.5)
+        pixels = pixels + edge * (painted - pixels)
+    return pixels.clamp(0, 1)
+
+
+def relight(pixels: Tensor, rng: np.random.Generator) -> Tensor:
+    """Light that differs over the crop, as under thin cloud, relief and mosaicked flight lines."""
+    side = pixels.shape[-1]
+    coarse = torch.from_numpy(rng.uniform(-0.8, 0.4, (1, 1, 4, 4)).astype(np.float32))
+    light = F.interpolate(coarse, size=side, mode="bicubic", align_corners=False)[0, 0].exp()
+    return (pixels * light).clamp(0, 1)
+
+
 def borrow_colours(pixels: Tensor, other: Tensor, strength: float) -> Tensor:
     """Move the mean and spread of each band towards those of `other` (Reinhard et al. 2001)."""
     mean, std = pixels.mean((1, 2), keepdim=True), pixels.std((1, 2), keepdim=True)
@@ -83,6 +109,10 @@ def borrow_colours(pixels: Tensor, other: Tensor, strength: float) -> Tensor:
 
 def disturb(pixels: Tensor, labels: Tensor, rng: np.random.Generator, *, water: int) -> Tensor:
     """One random combination of all of the above, for a ``(3, y, x)`` crop."""
+    if rng.random() < 0.4:
+        pixels = repaint(pixels, labels, rng, classes=water + 1)
+    if rng.random() < 0.25:
+        pixels = relight(pixels, rng)
     if rng.random() < 0.15:
         pixels = glint(pixels, labels, rng, water=water)
     if rng.random() < 0.85:
