@@ -11,14 +11,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from geoglm.version import __version__
 
 if TYPE_CHECKING:
     from geoglm.errors import GeoglmError
     from geoglm.jobs.segment import segment_file
     from geoglm.jobs.view import load_model, open_scene, segment, vectorize
 
-__all__ = ["GeoglmError", "load_model", "open_scene", "segment", "segment_file", "vectorize"]
+__all__ = ["GeoglmError", "__version__", "load_model", "open_scene", "segment", "segment_file", "vectorize"]
 
 _HOMES = {
     "GeoglmError": "geoglm.errors",

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from geoglm import __version__
 from geoglm.errors import GeoglmError
 from geoglm.options import HaloRule, PatchRule, SegmentOptions, parse_bands, parse_memory, parse_scale
+from geoglm.version import __version__
 
 if TYPE_CHECKING:
     from geoglm.jobs.segment import SegmentResult

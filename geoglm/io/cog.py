@@ -21,9 +21,6 @@ from rasterio.windows import Window
 
 from geoglm.types import INVALID, GeoRef, LandClass, PixelBox
 
-CACHE_BYTES = 128 * 2**20
-"""GDAL's own block cache while writing."""
-
 
 @dataclass(frozen=True, slots=True)
 class Layer:
@@ -119,6 +116,6 @@ class CogWriter:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """A scene without georeferencing was said to be one already; GDAL need not repeat it."""
-    with warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
+    with warnings.catch_warnings(), rasterio.Env():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield

@@ -28,9 +28,6 @@ from geoglm.types import ControlPoint, GeoRef, PixelBox, SceneMeta
 DRIVERS = ["GTiff", "VRT", "JP2OpenJPEG"]
 """What is opened; a file of any other kind is refused."""
 
-CACHE_BYTES = 128 * 2**20
-"""GDAL's block cache; its own default is a share of all memory."""
-
 
 class RasterFile:
     """A raster file as a source. Each thread has a dataset of its own; GDAL's are not to be shared.
@@ -75,7 +72,7 @@ class RasterFile:
         """This thread's dataset."""
         if not hasattr(self._mine, "dataset"):
             # rasterio.open takes one driver only; the class behind it takes the list
-            with warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
+            with warnings.catch_warnings(), rasterio.Env():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 dataset: Any = DatasetReader(str(self.path), driver=DRIVERS)
             if self._grid is not None:

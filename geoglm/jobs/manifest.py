@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from geoglm import __version__
 from geoglm.jobs.plan import SegmentPlan
+from geoglm.version import __version__
 
 WHOLE_HASH_BYTES = 4 * 2**30
 SAMPLE_BYTES = 64 * 2**20

@@ -14,7 +14,6 @@ from typing import Any
 import platformdirs
 import psutil
 
-from geoglm import __version__
 from geoglm.errors import PlanError
 from geoglm.infer.predict import Predictor
 from geoglm.infer.runtime import Product, Runtime
@@ -27,6 +26,7 @@ from geoglm.registry.package import ModelPackage
 from geoglm.tiling.grid import TileGrid, round_up
 from geoglm.tiling.patch import TileCost, choose_patch
 from geoglm.tiling.shards import ShardLayout
+from geoglm.version import __version__
 
 BASE_BYTES = 500 * 10**6
 """Resident memory of the process with its libraries and a compiled network, before any tile."""

@@ -53,9 +53,7 @@ def _geodesic(transform: Affine, crs: CRS, height: int, width: int) -> NDArray[n
 
 def class_counts(classes: NDArray[np.uint8]) -> NDArray[np.int64]:
     """``(y, 256)`` pixels of every value in each row of `classes`."""
-    height, _ = classes.shape
-    flat = classes.astype(np.int64) + 256 * np.arange(height)[:, None]
-    return np.bincount(flat.ravel(), minlength=256 * height).reshape(height, 256)
+    return np.stack([np.bincount(row, minlength=256) for row in classes])
 
 
 def class_areas(counts: NDArray[np.int64], row_area: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,32 @@
+"""Make a large scene by laying a sample out again and again, mirrored so that its edges meet.
+
+python benchmarks/make_scene.py SAMPLE SIDE OUTPUT      a SIDE x SIDE GeoTIFF with the sample's georeferencing
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.windows import Window
+
+
+def main(sample: Path, side: int, output: Path) -> None:
+    """Write it row of blocks by row of blocks."""
+    with rasterio.open(sample) as source:
+        pixels, profile = source.read(), source.profile
+    mirrored = np.concatenate([pixels, pixels[:, ::-1]], axis=1)
+    mirrored = np.concatenate([mirrored, mirrored[:, :, ::-1]], axis=2)
+    across = np.arange(side) % mirrored.shape[2]
+    profile |= {"width": side, "height": side, "tiled": True, "blockxsize": 512, "blockysize": 512}
+    profile |= {"compress": "deflate", "bigtiff": "if_safer", "photometric": None}
+    with rasterio.open(output, "w", **{k: v for k, v in profile.items() if v is not None}) as target:
+        for top in range(0, side, 512):
+            rows = np.arange(top, min(top + 512, side)) % mirrored.shape[1]
+            target.write(mirrored[:, rows][:, :, across], window=Window(0, top, side, len(rows)))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
