@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from geoglm.errors import GeoglmError
+from geoglm.errors import GeoglmError, OutputError
 from geoglm.options import HaloRule, PatchRule, SegmentOptions, parse_bands, parse_memory, parse_scale
 from geoglm.version import __version__
 
@@ -153,6 +153,9 @@ def segment(scenes: tuple[Path, ...], output: Path | None, as_json: bool, quiet:
     geoglm segment sentinel.tif --bands 4,3,2 --scale auto --model aerial-landcover
     """
     options = _parsed(given)
+    stems = [scene.stem for scene in scenes]
+    if output is not None and (twice := next((s for s in stems if stems.count(s) > 1), None)):
+        raise OutputError(f"two scenes are called {twice} and would share a folder below {output}; run them one by one")
     from geoglm.jobs.segment import default_output, segment_file
 
     summaries = []

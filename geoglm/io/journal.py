@@ -112,7 +112,7 @@ class Stage:
         (self.drafts / MANIFEST).write_text(text, encoding="utf-8")
         _sync(self.drafts.iterdir())
         try:
-            if not self.output.exists() or not any(self.output.iterdir()):
+            if not self.output.exists() or (self.output != Path.cwd() and not any(self.output.iterdir())):
                 self.drafts.replace(self.output)
             else:
                 self._move_in()

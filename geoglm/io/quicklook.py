@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -73,4 +74,7 @@ def write_quicklook(
     for axes in (left, middle, right):
         axes.set_axis_off()
         axes.set_aspect("equal")
-    figure.savefig(path)
+    with warnings.catch_warnings():
+        # a scene's name may have letters that the font has not
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(path)

@@ -18,6 +18,7 @@ from geoglm.errors import PlanError
 from geoglm.infer.predict import Predictor
 from geoglm.infer.runtime import Product, Runtime
 from geoglm.io.source import Source
+from geoglm.jobs.pace import recall
 from geoglm.options import SegmentOptions
 from geoglm.pixels.scale import network_dtype, percentile_scale
 from geoglm.registry.catalog import choose, find, gsd_distance
@@ -37,6 +38,9 @@ benchmarks/memory.py on patches of 256 to 2048 px."""
 
 SHARD_BYTES_PX = 24
 """Pixels, masks, scores and their compressed copies, for a pixel of a shard."""
+
+TRACE_BYTES_PX = 11
+"""Maps on disk that are mapped into memory, and polygons, for a pixel of the scene while polygons are traced."""
 
 SHARD_SIDE = 2048
 
@@ -103,15 +107,30 @@ class SegmentPlan:
 
     @property
     def memory(self) -> int:
-        """Predicted peak of resident memory while tiles are computed, in bytes."""
+        """Predicted peak of resident memory, in bytes: of the tiles at work, or of tracing the polygons."""
         rows, cols = self.layout.grid.patch
-        shard = max(s.read.area for s in (self.layout.shard(0, 0),)) * SHARD_BYTES_PX
-        return BASE_BYTES + self.workers * (int(rows * cols * self.cost.bytes_per_px) + shard)
+        shard = self.layout.shard(0, 0).read.area * SHARD_BYTES_PX
+        tiles = self.workers * (int(rows * cols * self.cost.bytes_per_px) + shard)
+        tracing = 0 if self.options.vectors == "none" else self.source.meta.box.area * TRACE_BYTES_PX
+        return BASE_BYTES + max(tiles, tracing)
 
     @property
-    def seconds(self) -> float:
-        """Predicted time for the network."""
-        return self.cost.seconds(self.layout.grid)
+    def pace_key(self) -> str:
+        """What the speed of a network depends on, on one machine."""
+        return f"{self.package.key[:16]} {self.device} {self.options.precision} {self.workers}"
+
+    @property
+    def tile_px(self) -> int:
+        """Pixels of all tiles, halos included."""
+        rows, cols = self.layout.grid.patch
+        return len(self.layout.grid) * rows * cols
+
+    def seconds(self) -> tuple[float, str]:
+        """Predicted time for the network, and whether an earlier run here or another machine says so."""
+        pace = recall(cache_folder(), self.pace_key)
+        if pace is None:
+            return self.cost.seconds(self.layout.grid), "not yet measured on this machine"
+        return self.tile_px / pace, "as fast as the last run on this machine"
 
     def runtime(self, product: Product) -> Runtime:
         """The network on its device."""
@@ -161,6 +180,7 @@ class SegmentPlan:
     def describe(self) -> dict[str, Any]:
         """The plan as plain values, for the manifest and ``geoglm info``."""
         grid = self.layout.grid
+        seconds, seconds_why = self.seconds()
         return {
             "model": self.package.card.name,
             "model_why": self.reasons["model"],
@@ -177,7 +197,8 @@ class SegmentPlan:
             "device": self.device,
             "precision": self.options.precision,
             "predicted_memory_mb": round(self.memory / 1e6),
-            "predicted_seconds": round(self.seconds, 1),
+            "predicted_seconds": round(seconds, 1),
+            "predicted_seconds_why": seconds_why,
         }
 
 
@@ -226,6 +247,11 @@ def make_plan(source: Source, options: SegmentOptions) -> SegmentPlan:
     grid = TileGrid.over(shape, patch=(patch.rows, patch.cols), halo=halo, stride=card.stride)
     blend_px = min(grid.rows.halo, _half_core(grid)) if blend and len(grid) > 1 else 0
     layout = ShardLayout.sized(grid, side_px=options.shard_px or SHARD_SIDE, with_neighbours=blend_px > 0)
+    if options.vectors != "none" and (tracing := BASE_BYTES + meta.box.area * TRACE_BYTES_PX) > budget:
+        notes.append(
+            f"tracing the polygons of {meta.box.area / 1e6:.0f} Mpx will take about {tracing / 1e9:.1f} GB, more than "
+            "--memory: most of it is disk mapped into memory; --vectors none avoids it"
+        )
     return SegmentPlan(
         source=source,
         package=package,

@@ -22,7 +22,8 @@ from geoglm.io.styles import classes_style, confidence_style, polygons_style
 from geoglm.io.vectors import AreaOfInterest, write_polygons
 from geoglm.jobs.executors import run_shards
 from geoglm.jobs.manifest import describe_run, quick_key
-from geoglm.jobs.plan import SegmentPlan, make_plan
+from geoglm.jobs.pace import remember
+from geoglm.jobs.plan import SegmentPlan, cache_folder, make_plan
 from geoglm.jobs.vectorize import polygons
 from geoglm.options import SegmentOptions
 from geoglm.stats.area import class_areas, class_counts, pixel_areas
@@ -112,6 +113,7 @@ def segment_file(scene: Path, output: Path, options: SegmentOptions, progress: P
     Raises:
         GeoglmError: of the kind that says what is wrong.
     """
+    output = output.absolute()
     plan = plan_file(scene, options)
     if output.exists() and not output.is_dir():
         raise OutputError(f"{output}: is a file; -o wants a folder")
@@ -191,7 +193,10 @@ class _Run:
                 finished += shard.box.area
                 self.progress("segmenting", finished, total)
 
+        began = time.monotonic()
         run_shards(left, work, workers=plan.workers)
+        share = 1 - sum(s.box.area for s in done) / total
+        remember(cache_folder(), plan.pace_key, plan.tile_px * share / max(time.monotonic() - began, 1e-6))
         return predictor.runtime.name
 
     def _assemble(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
