@@ -95,16 +95,7 @@ def _converted(build: Callable[[], Any], *, key: str, bands: int, cache: Path) -
     name = hashlib.sha256(f"{key} openvino {ov.__version__}".encode()).hexdigest()[:24]
     folder = cache / name
     if not (folder / "graph.xml").exists():
-        import torch
-        from torch.jit._trace import TracerWarning
-
-        # traced small: the trace is as slow as the tile is large, and the graph is reshaped anyway
-        example = torch.zeros(1, bands, 64, 64)
-        with warnings.catch_warnings():
-            # OpenVINO traces through torch.jit, which torch calls deprecated
-            for kind in (FutureWarning, DeprecationWarning, TracerWarning):
-                warnings.simplefilter("ignore", kind)
-            model = ov.convert_model(build(), example_input=example, input=[ov.PartialShape([-1, bands, -1, -1])])
+        model = _converted_from_torch(build(), bands)
         draft = Path(tempfile.mkdtemp(dir=cache))
         ov.save_model(model, draft / "graph.xml", compress_to_fp16=False)
         try:
@@ -112,3 +103,24 @@ def _converted(build: Callable[[], Any], *, key: str, bands: int, cache: Path) -
         except OSError:  # another run was first
             shutil.rmtree(draft)
     return folder / "graph.xml"
+
+
+def _converted_from_torch(graph: Any, bands: int) -> ov.Model:
+    """The graph in OpenVINO's terms, of any size of tile.
+
+    Through the frontend itself: `openvino.convert_model` would send usage statistics to the network.
+    """
+    import torch
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+    from torch.jit._trace import TracerWarning
+
+    # traced small: the trace is as slow as the tile is large, and the graph is reshaped anyway
+    example = torch.zeros(1, bands, 64, 64)
+    with warnings.catch_warnings():
+        # OpenVINO traces through torch.jit, which torch calls deprecated
+        for kind in (FutureWarning, DeprecationWarning, TracerWarning):
+            warnings.simplefilter("ignore", kind)
+        decoder = TorchScriptPythonDecoder(graph, example_input=example)
+        frontend = FrontEndManager().load_by_framework("pytorch")
+        return frontend.convert(frontend.load(decoder))

@@ -84,7 +84,7 @@ def repaint(pixels: Tensor, labels: Tensor, rng: np.random.Generator, classes: i
         if rng.random() < 0.5 or not inside.any():
             continue
         edge = F.avg_pool2d(inside.float()[None, None], 3, stride=1, padding=1, count_include_pad=False)[0, 0]
-        gain = float(np.exp(rng.uniform(-1.0, 0.6)))
+        gain = float(np.exp(rng.uniform(-0.7, 0.5)))
         tint = torch.tensor(rng.uniform(0, 0.35) * rng.uniform(0.2, 1.0, 3), dtype=torch.float32)
         painted = pixels * gain + tint[:, None, None] * float(rng.random() < 0.5)
         pixels = pixels + edge * (painted - pixels)
@@ -94,7 +94,7 @@ def repaint(pixels: Tensor, labels: Tensor, rng: np.random.Generator, classes: i
 def relight(pixels: Tensor, rng: np.random.Generator) -> Tensor:
     """Light that differs over the crop, as under thin cloud, relief and mosaicked flight lines."""
     side = pixels.shape[-1]
-    coarse = torch.from_numpy(rng.uniform(-0.8, 0.4, (1, 1, 4, 4)).astype(np.float32))
+    coarse = torch.from_numpy(rng.uniform(-0.7, 0.4, (1, 1, 4, 4)).astype(np.float32))
     light = F.interpolate(coarse, size=side, mode="bicubic", align_corners=False)[0, 0].exp()
     return (pixels * light).clamp(0, 1)
 
@@ -109,7 +109,7 @@ def borrow_colours(pixels: Tensor, other: Tensor, strength: float) -> Tensor:
 
 def disturb(pixels: Tensor, labels: Tensor, rng: np.random.Generator, *, water: int) -> Tensor:
     """One random combination of all of the above, for a ``(3, y, x)`` crop."""
-    if rng.random() < 0.4:
+    if rng.random() < 0.3:
         pixels = repaint(pixels, labels, rng, classes=water + 1)
     if rng.random() < 0.25:
         pixels = relight(pixels, rng)
