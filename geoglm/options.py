@@ -129,10 +129,17 @@ class SegmentOptions:
     aoi: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.min_area < 0:
-            raise GeoglmError(f"min-area {self.min_area:g} is negative; give an area in m², or 0 to keep all")
-        if self.workers < 0:
-            raise PlanError(f"workers {self.workers} is negative; give a number, or 0 for one per core")
+        if not 0 <= self.min_area < float("inf"):
+            raise GeoglmError(f"min-area {self.min_area:g} is no area; give one in m², or 0 to keep all")
+        for name, number in (("workers", self.workers), ("shard", self.shard_px)):
+            if number < 0:
+                raise PlanError(f"{name} {number} is negative; give a number, or 0 to leave it to geoglm")
+        if self.bands is not None and (wrong := [b for b in self.bands if b < 1]):
+            raise PlanError(f"band {wrong[0]} is no band; they are counted from 1")
+        if self.precision not in ("auto", "f32", "bf16"):
+            raise PlanError(f"precision {self.precision!r} is unknown; use auto, f32 or bf16")
+        if self.vectors not in ("gpkg", "parquet", "fgb", "none"):
+            raise PlanError(f"vectors {self.vectors!r} is unknown; use gpkg, parquet, fgb or none")
         if self.resample is not None and not 0 < self.resample < 1e6:
             raise PlanError(f"resample {self.resample:g} is no ground sample distance in metres; try 0.5 or 10")
         if self.device not in ("auto", "cpu", "torch-cpu", "cuda"):

@@ -153,16 +153,17 @@ def segment(scenes: tuple[Path, ...], output: Path | None, as_json: bool, quiet:
     geoglm segment sentinel.tif --bands 4,3,2 --scale auto --model aerial-landcover
     """
     options = _parsed(given)
-    stems = [scene.stem for scene in scenes]
-    if output is not None and (twice := next((s for s in stems if stems.count(s) > 1), None)):
-        raise OutputError(f"two scenes are called {twice} and would share a folder below {output}; run them one by one")
+    from geoglm.io.geotiff import RasterFile
     from geoglm.jobs.segment import default_output, segment_file
 
+    below = None if output is None or len(scenes) == 1 else output
+    folders = [below / s.stem if below else output or default_output(s) for s in scenes]
+    if twice := next((f for f in folders if folders.count(f) > 1), None):
+        raise OutputError(f"two scenes would be written to {twice}; run them one by one with -o")
+    for scene in scenes:  # all are looked at before the first is worked on
+        RasterFile(scene)
     summaries = []
-    for scene in scenes:
-        folder = default_output(scene) if output is None else output
-        if output is not None and len(scenes) > 1:
-            folder = output / scene.stem
+    for scene, folder in zip(scenes, folders, strict=True):
         with _progress(shown=not quiet and not as_json) as progress:
             result = segment_file(scene, folder, options, progress)
         summaries.append(result.as_dict())
@@ -213,9 +214,10 @@ def _progress(*, shown: bool) -> Iterator[Callable[[str, int, int], None]]:
 def _print_areas(result: SegmentResult, scene: Path) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     known = all(c.hectares is not None for c in result.classes)
-    table = Table(title=f"Land cover of {scene.name}")
+    table = Table(title=Text(f"Land cover of {scene.name}"))
     table.add_column("class")
     table.add_column("hectares" if known else "pixels", justify="right")
     table.add_column("share", justify="right")
@@ -227,7 +229,7 @@ def _print_areas(result: SegmentResult, scene: Path) -> None:
     total = sum(result.seconds.values())
     rate = (result.valid_px + result.invalid_px) / max(total, 1e-9) / 1e6
     again = f", {result.reused} shards taken over" if result.reused else ""
-    console.print(f"{result.folder}/  ({total:.1f} s, {rate:.1f} Mpx/s{again})", soft_wrap=True)
+    console.print(f"{result.folder}/  ({total:.1f} s, {rate:.1f} Mpx/s{again})", soft_wrap=True, markup=False)
 
 
 @main.command()
@@ -249,6 +251,7 @@ def info(scene: Path, as_json: bool, **given: Any) -> None:
 def _print_facts(facts: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console()
     for title, rows in facts.items():
@@ -260,7 +263,7 @@ def _print_facts(facts: dict[str, Any]) -> None:
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold")
         for name, value in rows.items():
-            table.add_row(name, str(value))
+            table.add_row(name, Text(str(value)))
         console.print(table)
 
 

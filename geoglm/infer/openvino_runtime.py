@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import shutil
@@ -53,8 +54,13 @@ class OpenVinoRuntime:
         cache: Path,
     ) -> None:
         core = ov.Core()
-        cache.mkdir(parents=True, exist_ok=True)
-        model = core.read_model(_converted(build, key=key, bands=bands, cache=cache))
+        cache = _usable(cache)
+        graph = _converted(build, key=key, bands=bands, cache=cache)
+        try:
+            model = core.read_model(graph)
+        except RuntimeError:  # damaged in the cache: made anew
+            shutil.rmtree(graph.parent)
+            model = core.read_model(_converted(build, key=key, bands=bands, cache=cache))
         model.reshape([self.batch, bands, *patch])
         steps = ov.preprocess.PrePostProcessor(model)
         steps.input().tensor().set_element_type(ELEMENT[dtype])
@@ -88,6 +94,18 @@ def _arithmetic(core: ov.Core, precision: Precision) -> str:
     """OpenVINO's name of a precision; bf16 only where the CPU computes in it."""
     able = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "f32" if precision == "f32" or not able else "bf16"
+
+
+def _usable(cache: Path) -> Path:
+    """The cache folder, or one for this process alone where there can be none (a read-only home, say)."""
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=cache):
+            return cache
+    except OSError:
+        alone = tempfile.TemporaryDirectory(prefix="geoglm-")
+        atexit.register(alone.cleanup)
+        return Path(alone.name)
 
 
 def _converted(build: Callable[[], Any], *, key: str, bands: int, cache: Path) -> Path:

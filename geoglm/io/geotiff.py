@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,6 @@ import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS as ProjCRS
 from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
@@ -23,6 +21,7 @@ from rasterio.windows import Window
 
 from geoglm.errors import SceneMismatch, SceneNotFound, SceneUnreadable
 from geoglm.pixels.valid import valid_pixels
+from geoglm.stats.area import ground_sample_distance
 from geoglm.types import ControlPoint, GeoRef, PixelBox, SceneMeta
 
 DRIVERS = ["GTiff", "VRT", "JP2OpenJPEG"]
@@ -77,6 +76,7 @@ class RasterFile:
                 dataset: Any = DatasetReader(str(self.path), driver=DRIVERS)
             if self._grid is not None:
                 transform, height, width = self._grid
+                covered = dataset.nodata is not None and MaskFlags.nodata in dataset.mask_flag_enums[0]
                 finer = abs(transform.determinant) < abs(dataset.transform.determinant)
                 dataset = WarpedVRT(
                     dataset,
@@ -85,7 +85,8 @@ class RasterFile:
                     height=height,
                     width=width,
                     resampling=Resampling.bilinear if finer else Resampling.average,
-                    add_alpha=ColorInterp.alpha not in dataset.colorinterp,
+                    # a nodata value is kept band by band; any other mask travels as alpha
+                    add_alpha=not covered and ColorInterp.alpha not in dataset.colorinterp,
                 )
             self._mine.dataset = dataset
         return self._mine.dataset
@@ -98,8 +99,6 @@ class RasterFile:
         if np.dtype(dtype).kind not in "uif":
             raise SceneUnreadable(self.path, f"its pixels are {dtype}; integer or real numbers are needed")
         nodata = tuple(dataset.nodatavals[k - 1] for k in numbers)
-        if self._grid is not None:
-            nodata = tuple(None for _ in numbers)
         sources = {
             "nodata": any(n is not None for n in nodata),
             "mask": self._has_mask,
@@ -152,6 +151,14 @@ class RasterFile:
         return pixels, valid_pixels(pixels, nodata, mask)
 
 
+def scene_files(path: Path) -> list[Path]:
+    """All files of a scene: itself, what a VRT draws on, and world, mask and metadata files beside it."""
+    with _readable(path), warnings.catch_warnings(), rasterio.Env():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with DatasetReader(str(path), driver=DRIVERS) as dataset:
+            return sorted({path, *(p for p in map(Path, dataset.files) if p.is_file())})
+
+
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
     """Say in one line what GDAL says in several."""
@@ -194,26 +201,12 @@ def _georef(dataset: Any) -> GeoRef:
 
 
 def _band_name(dataset: Any, number: int) -> str:
-    """The description of a band, or its colour where that is known."""
-    described = dataset.descriptions[number - 1]
-    if described:
+    """The description of a band, or its colour where that is known, or ``palette``."""
+    described, kind = dataset.descriptions[number - 1], dataset.colorinterp[number - 1]
+    if described and kind != ColorInterp.palette:
         return str(described)
-    kind = dataset.colorinterp[number - 1]
-    colours = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
-    return kind.name if kind in colours else ""
-
-
-def ground_sample_distance(georef: GeoRef, height: int, width: int) -> float | None:
-    """Metres between pixel centres, the geometric mean of both axes, at the middle of the scene."""
-    if georef.transform is None or georef.crs is None:
-        return None
-    crs = ProjCRS.from_wkt(georef.crs)
-    side = math.sqrt(abs(georef.transform.determinant))
-    if not crs.is_geographic:
-        unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
-        return side * unit
-    _, latitude = georef.transform @ (width / 2, height / 2)
-    return side * 111_320 * math.sqrt(max(math.cos(math.radians(latitude)), 1e-6))
+    told = (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.palette)
+    return kind.name if kind in told else ""
 
 
 def _grid_at(dataset: Any, gsd: float, path: Path) -> tuple[Affine, int, int]:

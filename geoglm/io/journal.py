@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +19,12 @@ from typing import IO, Any
 
 import numpy as np
 
-from geoglm.errors import OutputBusy, OutputError
+from geoglm.errors import GeoglmError, OutputBusy, OutputError, SceneError
 from geoglm.types import Scores
 
 MANIFEST = "manifest.json"
+OUTPUTS = ("classes", "confidence", "probabilities", "polygons", "quicklook", "summary", "manifest")
+"""Stems of everything that a run writes."""
 
 
 class Stage:
@@ -34,7 +37,9 @@ class Stage:
 
     def __init__(self, output: Path, key: str) -> None:
         self.output = output
-        home = output.parent if os.access(output.parent, os.W_OK) else output
+        nearest = next(p for p in output.parents if p.exists())
+        home = output.parent if os.access(nearest, os.W_OK) else output
+        self._parents = [p for p in (home, *home.parents) if not p.exists()]
         self.folder = home / f".{output.name}.geoglm-part"
         self.shards = self.folder / "shards"
         self.drafts = self.folder / "results"
@@ -62,6 +67,16 @@ class Stage:
         try:
             self._prepare()
             yield self
+        except GeoglmError as error:
+            # of a scene that cannot be read nothing is worth keeping, nor of a run that computed nothing
+            if isinstance(error, SceneError) or not any(self.shards.iterdir()):
+                self.discard()
+            raise
+        except OSError as error:
+            raise OutputError(
+                f"{self.output}: cannot be written ({error.strerror or error}); finished work is kept in "
+                f"{self.folder}, run the same command again when that is mended"
+            ) from error
         finally:
             self._lock.close()
 
@@ -78,12 +93,27 @@ class Stage:
         note.write_text(self.key)
 
     def discard(self) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind, not even folders made for it."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        for parent in self._parents:
+            try:
+                parent.rmdir()
+            except OSError:
+                return
 
     def has_shard(self, name: str) -> bool:
-        """True if the shard is finished."""
-        return (self.shards / f"{name}.npz").exists()
+        """True if the shard is finished and undamaged; a damaged one is dropped."""
+        path = self.shards / f"{name}.npz"
+        if not path.exists():
+            return False
+        try:
+            with zipfile.ZipFile(path) as archive:
+                sound = archive.testzip() is None
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError):
+            sound = False
+        if not sound:
+            path.unlink()
+        return sound
 
     def save_shard(self, name: str, scores: Scores) -> None:
         """Keep a finished shard; it appears whole or not at all."""
@@ -111,34 +141,29 @@ class Stage:
         text = json.dumps(manifest, indent=2, ensure_ascii=False, default=str) + "\n"
         (self.drafts / MANIFEST).write_text(text, encoding="utf-8")
         _sync(self.drafts.iterdir())
-        try:
-            if not self.output.exists() or (self.output != Path.cwd() and not any(self.output.iterdir())):
-                self.drafts.replace(self.output)
-            else:
-                self._move_in()
-        except OSError as error:
-            raise OutputError(
-                f"{self.output}: cannot be written ({error.strerror}); the finished work is kept in {self.folder}, "
-                "run the same command again"
-            ) from error
+        if not self.output.exists() or (self.output != Path.cwd() and not any(self.output.iterdir())):
+            self.drafts.replace(self.output)
+        else:
+            self._move_in()
         self.discard()
 
     def _move_in(self) -> None:
         """Replace the outputs of an earlier run, file by file; none of the two sets is complete meanwhile."""
-        old = self.output / MANIFEST
-        made_before: Iterable[str] = ()
-        if old.exists():
-            try:
-                made_before = json.loads(old.read_text(encoding="utf-8")).get("outputs", [])
-            except (ValueError, AttributeError):
-                made_before = ()
-            old.unlink()
-        for name in made_before:
-            stale = self.output / Path(str(name)).name
-            if stale.is_file():
-                stale.unlink()
+        for name in self._made_before():
+            for stale in (self.output / name, self.output / f"{name}.aux.xml"):
+                stale.unlink(missing_ok=True)
         for draft in sorted(self.drafts.iterdir(), key=lambda p: p.name == MANIFEST):
             draft.replace(self.output / draft.name)
+
+    def _made_before(self) -> list[str]:
+        """Outputs of an earlier run in the folder, the manifest first; nobody else's files."""
+        try:
+            manifest = json.loads((self.output / MANIFEST).read_text(encoding="utf-8"))
+            names = manifest["outputs"] if "geoglm" in manifest else []
+        except (OSError, ValueError, KeyError, TypeError):
+            return []
+        ours = [str(n) for n in names if Path(str(n)).stem in OUTPUTS] if isinstance(names, list) else []
+        return sorted(ours, key=lambda name: name != MANIFEST)
 
 
 def _sync(paths: Iterable[Path]) -> None:

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from geoglm.errors import SceneMismatch
-from geoglm.io.geotiff import ground_sample_distance
 from geoglm.io.source import Source
 from geoglm.pixels.valid import valid_pixels
+from geoglm.stats.area import ground_sample_distance
 from geoglm.types import ControlPoint, GeoRef, PixelBox, SceneMeta
 
+PIXEL_NUMBERS = "x and y are pixel numbers, to which GeoTransform applies"
 Chunks = tuple[tuple[int, ...], tuple[int, ...]]
 
 
@@ -40,7 +41,10 @@ def lazy_blocks(chunks: Chunks, block: Callable[[int, int], Any], like: NDArray[
 
 
 def scene_array(source: Source, chunks: Chunks) -> xr.DataArray:
-    """A scene as ``(band, y, x)``, read chunk by chunk when computed."""
+    """A scene as ``(band, y, x)``, read chunk by chunk when computed.
+
+    Where the file has a mask or an alpha band, the coordinate ``valid`` ``(y, x)`` tells where there is data.
+    """
     meta = source.meta
     tops, lefts = (np.concatenate([[0], np.cumsum(c)]) for c in chunks)
     every = range(len(meta.bands))
@@ -53,6 +57,14 @@ def scene_array(source: Source, chunks: Chunks) -> xr.DataArray:
     array = xr.DataArray(data, dims=("band", "y", "x"), coords={"band": names}, name=meta.name)
     array.attrs["nodata"] = meta.nodata[0] if len(set(meta.nodata)) == 1 else list(meta.nodata)
     array.attrs["unnamed_bands"] = [k for k, name in enumerate(meta.bands) if not name]
+    if set(meta.mask) & {"mask", "alpha"}:
+
+        def read_valid(i: int, j: int) -> NDArray[np.generic]:
+            box = PixelBox(int(tops[i]), int(lefts[j]), int(tops[i + 1]), int(lefts[j + 1]))
+            return source.read(box, every)[1]
+
+        valid = lazy_blocks(chunks, dask.delayed(read_valid, pure=False), np.empty((0, 0), np.bool_))
+        array = array.assign_coords(valid=(("y", "x"), valid))
     return located(array, meta.georef)
 
 
@@ -73,53 +85,69 @@ def located(array: xr.DataArray, georef: GeoRef) -> xr.DataArray:
     if georef.rpcs:
         reference["rpcs"] = [list(item) for item in georef.rpcs]
     coords: dict[str, Any] = {"spatial_ref": ((), 0, reference)}
-    if t is None:
+    if t is None or t.b != 0 or t.d != 0:
+        # pixel numbers: a slice of a turned scene can be placed by them
+        reference["coordinates"] = PIXEL_NUMBERS
         coords |= {"y": np.arange(height) + 0.5, "x": np.arange(width) + 0.5}
-    elif t.b == 0 and t.d == 0:
+    else:
         coords |= {"y": t.f + t.e * (np.arange(height) + 0.5), "x": t.c + t.a * (np.arange(width) + 0.5)}
     return array.assign_coords(coords)
 
 
 def georef_of(array: xr.DataArray) -> GeoRef:
-    """Where an array lies: from its coordinates if it has regular ones, so that a slice lies right."""
+    """Where an array lies, from its coordinates where it has any, so that a slice lies right.
+
+    Raises:
+        SceneMismatch: the coordinates are not evenly spaced.
+    """
     reference = array.coords["spatial_ref"].attrs if "spatial_ref" in array.coords else {}
     wkt = reference.get("crs_wkt") or reference.get("spatial_ref")
     crs = wkt or (CRS.from_user_input(array.attrs["crs"]).to_wkt() if array.attrs.get("crs") else None)
-    transform = _regular(array)
-    if transform is None and "GeoTransform" in reference:
-        transform = Affine.from_gdal(*(float(v) for v in str(reference["GeoTransform"]).split()))
-    if not crs and transform is not None and "GeoTransform" not in reference:
-        transform = None  # bare pixel numbers
-    points = tuple(ControlPoint(*p) for p in reference.get("gcps", []))
+    whole = None
+    if "GeoTransform" in reference:
+        whole = Affine.from_gdal(*(float(v) for v in str(reference["GeoTransform"]).split()))
+    elif "transform" in array.attrs:
+        whole = Affine(*tuple(array.attrs["transform"])[:6])
+    points = [ControlPoint(*p) for p in reference.get("gcps", [])]
+    transform = whole
+    if "x" in array.coords and "y" in array.coords and array.coords["x"].ndim == array.coords["y"].ndim == 1:
+        if reference.get("coordinates") == PIXEL_NUMBERS:
+            (col, across), (row, down) = _axis(array, "x", 1.0), _axis(array, "y", 1.0)
+            moved = Affine.translation(col, row) @ Affine.scale(across, down)
+            transform = None if whole is None else whole @ moved
+            points = [ControlPoint((p.row - row) / down, (p.col - col) / across, p.x, p.y, p.z) for p in points]
+        else:
+            (left, across), (top, down) = (
+                _axis(array, axis, None if whole is None else step)
+                for axis, step in (("x", whole.a if whole else 1.0), ("y", whole.e if whole else 1.0))
+            )
+            transform = Affine(across, 0.0, left, 0.0, down, top)
+            if whole is not None and transform.almost_equals(whole, precision=1e-9 * abs(across)):
+                transform = whole
+            if crs is None and whole is None:
+                transform = None  # bare numbers
     return GeoRef(
         transform=transform,
         crs=crs,
-        gcps=points,
+        gcps=tuple(points),
         gcps_crs=reference.get("gcps_crs") or None,
         rpcs=tuple((str(k), str(v)) for k, v in reference.get("rpcs", [])),
     )
 
 
-def _regular(array: xr.DataArray) -> Affine | None:
-    """The transform that follows from evenly spaced coordinates; a single row or column needs `transform`."""
-    if "x" not in array.coords or "y" not in array.coords:
-        return None
-    stored = array.attrs.get("transform")
-    starts, steps = [], []
-    for axis, place in (("x", 0), ("y", 4)):
-        values = np.asarray(array.coords[axis], np.float64)
-        if values.ndim != 1:
-            return None
-        even = (values[-1] - values[0]) / (len(values) - 1) if len(values) > 1 else None
-        if stored is not None and (even is None or np.isclose(even, stored[place], rtol=1e-6)):
-            even = float(stored[place])
-        if even is None or not np.allclose(np.diff(values), even, rtol=1e-3):
-            return None
-        starts.append(values[0] - even / 2)
-        steps.append(even)
-    if stored is not None and np.allclose(starts, (stored[2], stored[5]), rtol=0, atol=1e-6 * abs(steps[0])):
-        return Affine(*stored)
-    return Affine(steps[0], 0.0, starts[0], 0.0, steps[1], starts[1])
+def _axis(array: xr.DataArray, axis: str, step: float | None) -> tuple[float, float]:
+    """Where an axis begins (the edge of its first pixel) and its step; `step` is the one that is known."""
+    values = np.asarray(array.coords[axis], np.float64)
+    even = step
+    if len(values) > 1:
+        found = float(values[-1] - values[0]) / (len(values) - 1)
+        if step is None or not np.isclose(found, step, rtol=1e-6):
+            even = found
+        if not np.allclose(np.diff(values), found, rtol=1e-3):
+            raise SceneMismatch(f"the coordinates {axis} of the scene are not evenly spaced; take a plain slice")
+    if even is None or even == 0:
+        raise SceneMismatch(f"a single {axis} does not tell the size of a pixel; add a transform or take two")
+    return float(values[0]) - even / 2, even
 
 
 class DataArrayScene:
@@ -132,11 +160,13 @@ class DataArrayScene:
     def __init__(self, array: xr.DataArray) -> None:
         if array.dims != ("band", "y", "x"):
             raise SceneMismatch(f"the scene has dimensions {array.dims}; (band, y, x) is needed, see .transpose()")
+        if 0 in array.shape:
+            raise SceneMismatch(f"the scene is empty: its shape is {array.shape}")
         self.array = array
         georef = georef_of(array)
         count, height, width = array.shape
         nodata = array.attrs.get("nodata", array.attrs.get("_FillValue"))
-        several = nodata if isinstance(nodata, list | tuple) else [nodata] * count
+        several = list(nodata) if isinstance(nodata, list | tuple | np.ndarray) else [nodata] * count
         unnamed = array.attrs.get("unnamed_bands", [])
         names = [str(b) for b in array.coords["band"].values] if "band" in array.coords else [""] * count
         self.meta = SceneMeta(
@@ -162,6 +192,8 @@ class DataArrayScene:
         return self._pixels(bands, slice(None, None, step), slice(None, None, step))
 
     def _pixels(self, bands: Sequence[int], rows: slice, cols: slice) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-        part = self.array[list(bands), rows, cols].data
-        pixels = np.asarray(dask.compute(part, scheduler="synchronous")[0])
-        return pixels, valid_pixels(pixels, [self.meta.nodata[k] for k in bands])
+        part = self.array[list(bands), rows, cols]
+        mask = part.coords["valid"].data if "valid" in part.coords else None
+        pixels, mask = dask.compute(part.data, mask, scheduler="synchronous")
+        valid = valid_pixels(np.asarray(pixels), [self.meta.nodata[k] for k in bands], mask)
+        return np.asarray(pixels), valid

@@ -14,7 +14,7 @@ from geoglm.errors import AreaOfInterestError
 from geoglm.types import GeoRef, PixelBox
 
 if TYPE_CHECKING:
-    from geopandas import GeoDataFrame
+    from geopandas import GeoDataFrame, GeoSeries
 
 DRIVERS = {"gpkg": "GPKG", "fgb": "FlatGeobuf"}
 
@@ -41,22 +41,29 @@ class AreaOfInterest:
     def __init__(self, path: Path, georef: GeoRef, scene: PixelBox) -> None:
         import geopandas
         from pyogrio.errors import DataSourceError
-        from shapely import get_type_id
 
+        self.note: str | None = None
         if not path.exists():
             raise AreaOfInterestError(f"{path}: no such file; --aoi wants a file with polygons")
         try:
-            frame = geopandas.read_file(path, engine="pyogrio")
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="More than one layer")
+                frame = geopandas.read_file(path, engine="pyogrio")
         except (DataSourceError, ValueError) as error:
             raise AreaOfInterestError(f"{path}: cannot be read as vectors: {' '.join(str(error).split())}") from error
-        frame = frame[np.isin(get_type_id(frame.geometry.values), (3, 6))]
-        if frame.empty:
+        if not isinstance(frame, geopandas.GeoDataFrame):
+            raise AreaOfInterestError(f"{path}: is a table without geometries; --aoi wants polygons")
+        parts = frame.geometry.dropna().explode(index_parts=False)
+        parts = parts[parts.geom_type == "Polygon"]
+        if parts.empty:
             raise AreaOfInterestError(f"{path}: holds no polygon")
-        if georef.crs is not None and frame.crs is not None:
-            frame = frame.to_crs(georef.crs)
+        if georef.crs is not None and parts.crs is not None:
+            parts = _brought_into(parts, georef, scene)
+        else:
+            self.note = f"{path.name} or the scene has no CRS: the polygons are taken to be in the scene's coordinates"
         self._transform = georef.transform or Affine.identity()
-        self._shapes: list[Any] = [g for g in frame.geometry if g is not None and not g.is_empty]
-        if not self.mask(scene, coarse=True).any():
+        self._shapes: list[Any] = [g for g in parts if not g.is_empty]
+        if not self._shapes or not self.mask(scene, coarse=True).any():
             raise AreaOfInterestError(f"{path}: does not meet the scene; check its CRS")
 
     def mask(self, box: PixelBox, *, coarse: bool = False) -> NDArray[np.bool_]:
@@ -72,3 +79,21 @@ class AreaOfInterest:
         transform = self._transform @ Affine.translation(box.left, box.top) @ Affine.scale(step)
         inside: NDArray[np.bool_] = geometry_mask(self._shapes, shape, transform, all_touched=coarse, invert=True)
         return inside
+
+
+def _brought_into(parts: GeoSeries, georef: GeoRef, scene: PixelBox) -> GeoSeries:
+    """Polygons in the CRS of the scene, cut to its surroundings first: the ends of the world have no place there."""
+    import shapely
+    from pyproj import CRS, Transformer
+
+    to_polygons = Transformer.from_crs(CRS.from_wkt(georef.crs or ""), parts.crs, always_xy=True)
+    transform = georef.transform or Affine.identity()
+    corners = [transform @ (c, r) for c in (scene.left, scene.right) for r in (scene.top, scene.bottom)]
+    xs, ys = zip(*corners, strict=True)
+    bounds = to_polygons.transform_bounds(min(xs), min(ys), max(xs), max(ys))
+    if np.isfinite(bounds).all() and bounds[0] < bounds[2]:
+        margin = max(bounds[2] - bounds[0], bounds[3] - bounds[1])
+        near = shapely.box(*bounds).buffer(margin, join_style="mitre")
+        parts = parts.make_valid().intersection(near).explode(index_parts=False)
+        parts = parts[parts.geom_type == "Polygon"]
+    return parts.to_crs(georef.crs)

@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import platform
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,14 +35,16 @@ def file_hash(path: Path) -> dict[str, Any]:
     return {"bytes": size, "sha256_of_size_first_and_last_64_mib": digest.hexdigest()}
 
 
-def quick_key(path: Path) -> str:
-    """Changes when the file is another one: path, size, time, and its first and last mebibyte."""
-    status = path.stat()
-    digest = hashlib.sha256(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}".encode())
-    with path.open("rb") as stream:
-        digest.update(stream.read(2**20))
-        stream.seek(max(0, status.st_size - 2**20))
-        digest.update(stream.read())
+def quick_key(paths: Iterable[Path]) -> str:
+    """Changes when one of the files is another: path, size, time, and its first and last mebibyte."""
+    digest = hashlib.sha256()
+    for path in paths:
+        status = path.stat()
+        digest.update(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}".encode(errors="surrogateescape"))
+        with path.open("rb") as stream:
+            digest.update(stream.read(2**20))
+            stream.seek(max(0, status.st_size - 2**20))
+            digest.update(stream.read())
     return digest.hexdigest()
 
 

@@ -22,11 +22,12 @@ def remember(cache: Path, key: str, px_per_s: float) -> None:
     try:
         paces = json.loads((cache / NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        paces = {}
+        paces = None
+    known = paces if isinstance(paces, dict) else {}
     draft = cache / f"{NAME}.new"
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps({**paces, key: round(px_per_s)}), encoding="utf-8")
+        draft.write_text(json.dumps({**known, key: round(px_per_s)}), encoding="utf-8")
         draft.replace(cache / NAME)
     except OSError:
         return

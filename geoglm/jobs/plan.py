@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 import platformdirs
 import psutil
 
-from geoglm.errors import PlanError
+from geoglm.errors import PlanError, SceneMismatch
 from geoglm.infer.predict import Predictor
 from geoglm.infer.runtime import Product, Runtime
 from geoglm.io.source import Source
@@ -25,7 +26,7 @@ from geoglm.registry.catalog import choose, find, gsd_distance
 from geoglm.registry.match import match_bands
 from geoglm.registry.package import ModelPackage
 from geoglm.tiling.grid import TileGrid, round_up
-from geoglm.tiling.patch import TileCost, choose_patch
+from geoglm.tiling.patch import TileCost, TileRoomTooSmall, choose_patch
 from geoglm.tiling.shards import ShardLayout
 from geoglm.version import __version__
 
@@ -43,6 +44,11 @@ TRACE_BYTES_PX = 11
 """Maps on disk that are mapped into memory, and polygons, for a pixel of the scene while polygons are traced."""
 
 SHARD_SIDE = 2048
+
+TILE_ROOM = 550 * 10**6
+"""Memory for one tile: two workers fit into the default budget. It is no share of what the machine has, so that the
+tiles, and with them the map, are the same for any number of workers on any machine; a budget too small for one such
+worker makes smaller tiles, and a halo over a quarter of such a tile larger ones."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +114,7 @@ class SegmentPlan:
     @property
     def memory(self) -> int:
         """Predicted peak of resident memory, in bytes: of the tiles at work, or of tracing the polygons."""
-        rows, cols = self.layout.grid.patch
-        shard = self.layout.shard(0, 0).read.area * SHARD_BYTES_PX
-        tiles = self.workers * (int(rows * cols * self.cost.bytes_per_px) + shard)
+        tiles = self.workers * _worker_bytes(self.layout, self.cost)
         tracing = 0 if self.options.vectors == "none" else self.source.meta.box.area * TRACE_BYTES_PX
         return BASE_BYTES + max(tiles, tracing)
 
@@ -209,6 +213,11 @@ def make_plan(source: Source, options: SegmentOptions) -> SegmentPlan:
         SceneMismatch, ModelError, PlanError: scene, model and options do not fit together.
     """
     meta = source.meta
+    if "palette" in meta.bands:
+        raise SceneMismatch(
+            f"{meta.name} is a palette image, whose numbers are no brightness; gdal_translate -expand rgb makes "
+            "one that can be segmented"
+        )
     notes = [n for n in (meta.georef.lacks(),) if n]
     if options.model == "auto":
         choice = choose(meta)
@@ -225,7 +234,6 @@ def make_plan(source: Source, options: SegmentOptions) -> SegmentPlan:
     match = match_bands(meta, card, options.bands)
     notes += [match.note] if match.note else []
     full = _full_scale(source, package, match.indices, options)
-    workers = options.workers or len(os.sched_getaffinity(0))
     blend = (not card.tileable) if options.blend is None else options.blend
     if not card.tileable:
         notes.append(
@@ -235,18 +243,30 @@ def make_plan(source: Source, options: SegmentOptions) -> SegmentPlan:
     halo, halo_why = _halo(package, options)
     cost = TileCost(_bytes_per_px(package, options, blend))
     budget = min(options.memory, int(psutil.virtual_memory().total * 0.9))
-    least = (min(meta.width, SHARD_SIDE) + 2 * halo) * (min(meta.height, SHARD_SIDE) + 2 * halo) * SHARD_BYTES_PX
-    room = (budget - BASE_BYTES) // workers - least
-    if room <= 0:
+    shape, side = (meta.height, meta.width), options.shard_px or SHARD_SIDE
+    shard = math.prod(min(n, side) + 2 * halo for n in shape) * SHARD_BYTES_PX
+    room = min(max(TILE_ROOM, int((4 * halo) ** 2 * cost.bytes_per_px)), budget - BASE_BYTES - shard)
+    try:
+        patch = choose_patch(options.patch, shape, halo=halo, stride=card.stride, cost=cost, room=room)
+    except TileRoomTooSmall as error:
+        least = math.ceil((BASE_BYTES + shard + error.needed) / 1e8) / 10
         raise PlanError(
-            f"{options.memory / 1e9:.3g} GB is too little for {workers} worker{'s' * (workers != 1)}; "
-            f"give at least --memory {(BASE_BYTES + workers * (least + 64 * 10**6)) / 1e9:.1f}GB or fewer --workers"
-        )
-    shape = (meta.height, meta.width)
-    patch = choose_patch(options.patch, shape, halo=halo, stride=card.stride, cost=cost, room=room)
+            f"{budget / 1e9:.3g} GB is too little for one tile with a halo of {halo} px in a shard of {side} px; "
+            f"give at least --memory {least:.1f}GB, or a smaller --halo or --shard"
+        ) from error
     grid = TileGrid.over(shape, patch=(patch.rows, patch.cols), halo=halo, stride=card.stride)
     blend_px = min(grid.rows.halo, _half_core(grid)) if blend and len(grid) > 1 else 0
-    layout = ShardLayout.sized(grid, side_px=options.shard_px or SHARD_SIDE, with_neighbours=blend_px > 0)
+    layout = ShardLayout.sized(grid, side_px=side, with_neighbours=blend_px > 0)
+    each = _worker_bytes(layout, cost)
+    fitting = max(1, (budget - BASE_BYTES) // each)
+    if BASE_BYTES + each > budget:
+        notes.append(
+            f"a tile of {grid.patch[0]} x {grid.patch[1]} px in its shard takes {(BASE_BYTES + each) / 1e9:.1f} GB, "
+            "more than --memory; --patch auto keeps to it"
+        )
+    if options.workers > fitting:
+        notes.append(f"--memory has room for {fitting} of {options.workers} workers")
+    workers = min(options.workers or len(os.sched_getaffinity(0)), len(layout), fitting)
     if options.vectors != "none" and (tracing := BASE_BYTES + meta.box.area * TRACE_BYTES_PX) > budget:
         notes.append(
             f"tracing the polygons of {meta.box.area / 1e6:.0f} Mpx will take about {tracing / 1e9:.1f} GB, more than "
@@ -261,11 +281,19 @@ def make_plan(source: Source, options: SegmentOptions) -> SegmentPlan:
         layout=layout,
         halo=grid.rows.halo,
         blend_px=blend_px,
-        workers=min(workers, len(layout)),
+        workers=workers,
         cost=cost,
         notes=tuple(notes),
         reasons={"model": model_why, "patch": patch.why, "halo": halo_why},
     )
+
+
+def _worker_bytes(layout: ShardLayout, cost: TileCost) -> int:
+    """Memory of one worker: a tile in the network, and the shard around it."""
+    rows, cols = layout.grid.patch
+    down, across = layout.shape
+    largest = max(layout.shard(r, c).read.area for r in range(min(down, 2)) for c in range(min(across, 2)))
+    return int(rows * cols * cost.bytes_per_px) + largest * SHARD_BYTES_PX
 
 
 def _half_core(grid: TileGrid) -> int:
@@ -306,7 +334,7 @@ def _bytes_per_px(package: ModelPackage, options: SegmentOptions, blend: bool) -
     """Working memory for a pixel of a tile."""
     network = 48.0 if package.card.network["encoder"] == "pointwise" else float(ACTIVATION_BYTES_PX)
     scores = 4 * len(package.card.classes)
-    return network + scores * (4 if blend or options.probabilities else 2)
+    return network + scores * (3 if blend or options.probabilities else 0)
 
 
 def _has_cuda() -> bool:

@@ -6,17 +6,17 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geoglm.errors import OutputError, SceneError
+from geoglm.errors import OutputError
 from geoglm.io.cog import CogWriter, Layer, classes_layer
-from geoglm.io.geotiff import RasterFile
-from geoglm.io.journal import Stage
+from geoglm.io.geotiff import RasterFile, scene_files
+from geoglm.io.journal import OUTPUTS, Stage
 from geoglm.io.source import read_padded
 from geoglm.io.styles import classes_style, confidence_style, polygons_style
 from geoglm.io.vectors import AreaOfInterest, write_polygons
@@ -113,19 +113,31 @@ def segment_file(scene: Path, output: Path, options: SegmentOptions, progress: P
     Raises:
         GeoglmError: of the kind that says what is wrong.
     """
-    output = output.absolute()
     plan = plan_file(scene, options)
-    if output.exists() and not output.is_dir():
-        raise OutputError(f"{output}: is a file; -o wants a folder")
+    output = _checked_folder(output, scene)
     meta = plan.source.meta
     aoi = AreaOfInterest(options.aoi, meta.georef, meta.box) if options.aoi else None
-    stage = Stage(output, f"{plan.key} {quick_key(scene)}")
+    notes = () if aoi is None or aoi.note is None else (aoi.note,)
+    stage = Stage(output, f"{plan.key} {quick_key(scene_files(scene))}")
     with stage.held():
-        try:
-            return _Run(plan, scene, stage, aoi, progress).go()
-        except SceneError:
-            stage.discard()  # of a scene that cannot be read nothing is worth keeping
-            raise
+        return _Run(replace(plan, notes=plan.notes + notes), scene, stage, aoi, progress).go()
+
+
+def _checked_folder(output: Path, scene: Path) -> Path:
+    """The folder as an absolute path with links followed.
+
+    Raises:
+        OutputError: it is a file, cannot be, or the scene itself would be overwritten.
+    """
+    try:
+        folder = output.resolve()
+        if folder.exists() and not folder.is_dir():
+            raise OutputError(f"{output}: is a file; -o wants a folder")
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be a folder ({error.strerror}); choose another -o") from error
+    if scene.resolve().parent == folder and scene.stem in OUTPUTS:
+        raise OutputError(f"{output}: the results would overwrite {scene.name} itself; choose another -o")
+    return folder
 
 
 class _Run:
@@ -309,9 +321,17 @@ def _pixel_dtype(dtype: str) -> str:
 
 
 def _sieve(classes: NDArray[np.uint8], least_px: int) -> None:
-    """Merge regions of fewer than `least_px` pixels into their largest neighbour, in place (GDAL's sieve)."""
+    """Merge regions of fewer than `least_px` pixels into their largest neighbour, in place.
+
+    GDAL's sieve merges only into neighbours that are large enough themselves, so the limit is doubled step by
+    step: regions grow together before they are judged by the next.
+    """
     from rasterio.features import sieve
 
     valid = classes != INVALID
-    classes[:] = sieve(np.asarray(classes), size=least_px, mask=valid, connectivity=4)
-    classes[~valid] = INVALID
+    least_px = min(least_px, classes.size - 1)
+    size = 2
+    while size < 2 * least_px:
+        classes[:] = sieve(np.asarray(classes), size=min(size, least_px), mask=valid, connectivity=4)
+        classes[~valid] = INVALID
+        size *= 2

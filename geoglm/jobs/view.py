@@ -115,6 +115,8 @@ def segment(
         device=device,
         probabilities=probabilities,
     )
+    if not isinstance(scene, str | Path | xr.DataArray):
+        raise GeoglmError(f"segment wants a path or a (band, y, x) DataArray, not {type(scene).__name__}")
     if isinstance(scene, xr.DataArray):
         if resample is not None:
             raise GeoglmError("resample works on files; resample the array with .interp() or .coarsen() first")
@@ -163,6 +165,7 @@ def _lazy_map(plan: SegmentPlan) -> xr.Dataset:
     classes.attrs = {
         "flag_values": [c.value for c in card.classes],
         "flag_meanings": " ".join(c.name.replace(" ", "_") for c in card.classes),
+        "class_names": [c.name for c in card.classes],
         "flag_colors": " ".join(c.colour for c in card.classes),
         "nodata": INVALID,
     }
@@ -204,7 +207,7 @@ def vectorize(classes: xr.DataArray, confidence: xr.DataArray | None = None) -> 
     nodata = classes.attrs.get("nodata", INVALID)
     if nodata not in (None, INVALID):
         values = np.where(values == nodata, np.uint8(INVALID), values)
-    meanings = str(classes.attrs.get("flag_meanings", "")).split()
+    meanings = list(classes.attrs.get("class_names", str(classes.attrs.get("flag_meanings", "")).split()))
     colours = str(classes.attrs.get("flag_colors", "")).split() or ["#808080"] * len(meanings)
     flags = classes.attrs.get("flag_values", [])
     scheme = [LandClass(int(v), n, c) for v, n, c in zip(flags, meanings, colours, strict=False)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from geoglm.errors import SceneMismatch
@@ -58,6 +59,12 @@ def match_bands(meta: SceneMeta, card: ModelCard, asked: tuple[int, ...] | None)
     if known and there > needed:
         lacking = card.bands[found.index(None)]
         raise SceneMismatch(f"{meta.name} has no band called {lacking}; say which are {wanted} (--bands 4,3,2)")
+    telling = any(b.lower() in ALIASES for b in card.bands)
+    if telling and not all(re.fullmatch(r"(band|layer)?[ _-]*\d*", name) for name in names):
+        raise SceneMismatch(
+            f"{meta.name} has bands called {', '.join(n or '?' for n in names[:6])}; which are {wanted} cannot "
+            "be told: say so with --bands 4,3,2"
+        )
     if there <= needed + 1:
         return BandMatch(
             tuple(range(needed)), None if there == needed else f"bands 1 to {needed} are taken for {wanted}"

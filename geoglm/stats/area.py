@@ -23,30 +23,38 @@ def pixel_areas(georef: GeoRef, height: int, width: int) -> NDArray[np.float64] 
     if not (crs.is_geographic or _is_mercator(crs)):
         unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
         return np.full(height, abs(georef.transform.determinant) * unit**2)
-    return _geodesic(georef.transform, crs, height, width)
+    return _geodesic(georef.transform, crs, np.arange(height, dtype=np.float64), width // 2)
+
+
+def ground_sample_distance(georef: GeoRef, height: int, width: int) -> float | None:
+    """Metres between pixel centres in the middle of the scene: the square root of a pixel's area there."""
+    if georef.transform is None or georef.crs is None:
+        return None
+    crs = CRS.from_wkt(georef.crs)
+    if not (crs.is_geographic or _is_mercator(crs)):
+        unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
+        return float(np.sqrt(abs(georef.transform.determinant))) * unit
+    return float(np.sqrt(_geodesic(georef.transform, crs, np.array([height // 2], np.float64), width // 2)[0]))
 
 
 def _is_mercator(crs: CRS) -> bool:
-    operation = crs.coordinate_operation
+    operation = (crs.source_crs if crs.is_bound and crs.source_crs else crs).coordinate_operation
     name = "" if operation is None else operation.method_name
     return "Mercator" in name and "Transverse" not in name and "Oblique" not in name
 
 
-def _geodesic(transform: Affine, crs: CRS, height: int, width: int) -> NDArray[np.float64]:
-    """Geodesic area of the middle pixel of each row."""
-    col = width // 2
-    rows = np.arange(height, dtype=np.float64)
-    geodetic = crs.geodetic_crs or crs
-    to_degrees = Transformer.from_crs(crs, geodetic, always_xy=True)
+def _geodesic(transform: Affine, crs: CRS, rows: NDArray[np.float64], col: int) -> NDArray[np.float64]:
+    """Geodesic area of the pixel in column `col` of each of `rows`, on the WGS 84 ellipsoid."""
+    to_degrees = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
     corners = []
     for right, down in ((0, 0), (1, 0), (1, 1), (0, 1)):
         x = transform.a * (col + right) + transform.b * (rows + down) + transform.c
         y = transform.d * (col + right) + transform.e * (rows + down) + transform.f
         corners.append(to_degrees.transform(x, y))
-    geod = crs.get_geod() or Geod(ellps="WGS84")
+    geod = Geod(ellps="WGS84")
     areas = [
         abs(geod.polygon_area_perimeter([c[0][k] for c in corners], [c[1][k] for c in corners])[0])
-        for k in range(height)
+        for k in range(len(rows))
     ]
     return np.array(areas)
 

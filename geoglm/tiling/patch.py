@@ -34,6 +34,18 @@ class TileCost:
         return len(grid) * (self.tile_s + rows * cols / self.px_per_s)
 
 
+class TileRoomTooSmall(PlanError):
+    """Not even the smallest patch with its halo fits into the memory for a tile."""
+
+    def __init__(self, room: int, needed: int) -> None:
+        super().__init__(room, needed)
+        self.needed = needed
+
+    def __str__(self) -> str:
+        room, needed = self.args
+        return f"{room / 1e6:.0f} MB for a tile is too little: the smallest takes {needed / 1e6:.0f} MB; give more"
+
+
 @dataclass(frozen=True, slots=True)
 class PatchChoice:
     """A patch and why it was chosen."""
@@ -76,7 +88,7 @@ def choose_patch(
         room: bytes that one worker's tile may take.
 
     Raises:
-        PlanError: not even the smallest useful patch fits into `room`, or a fixed one leaves no core.
+        TileRoomTooSmall: not even the smallest useful patch fits into `room`.
     """
     if rule.name == "stepwise":
         side = max(stepwise_side(shape), 2 * round_up(halo, stride) + stride)
@@ -92,11 +104,8 @@ def choose_patch(
             grid = TileGrid.over(shape, patch=(rows, cols), halo=halo, stride=stride)
             best = min(best or (math.inf, 0, 0), (cost.seconds(grid), rows, cols))
     if best is None:
-        least = min(_candidates(max(shape), halo, stride)) ** 2 * cost.bytes_per_px
-        raise PlanError(
-            f"{room / 1e6:.0f} MB for a tile is too little: the smallest patch with a {halo} px halo takes "
-            f"{least / 1e6:.0f} MB; give more --memory, fewer --workers or a smaller --halo"
-        )
+        least = math.prod(_candidates(n, halo, stride)[0] for n in shape)
+        raise TileRoomTooSmall(room, int(least * cost.bytes_per_px))
     seconds, rows, cols = best
     ideal = shape[0] * shape[1] / cost.px_per_s
     why = f"cheapest within {room / 1e6:.0f} MB a worker: {seconds / max(ideal, 1e-9):.2f}x the bare work"
@@ -115,6 +124,6 @@ def _candidates(length: int, halo: int, stride: int) -> list[int]:
             break
         if Axis(length, side, halo, stride).count == count:
             found.add(side)
-        if side <= max(192, 4 * halo):
+        if side <= 2 * halo + 192:
             break
     return sorted(found or {min(padded, 2 * halo + core)})

@@ -58,7 +58,7 @@ def trace_regions(
     if labels is None:
         labels = np.zeros((height + 2, width + 2), np.int32)
     count = _label(classes, labels)
-    value, pixels, area, total = _measure(
+    value, pixels, area, total, sure = _measure(
         classes, classes if confidence is None else confidence, row_area, labels, count
     )
     corners, ring_ends, owners = _trace(labels, np.zeros((height + 2, (width + 9) // 8), np.uint8))
@@ -71,7 +71,7 @@ def trace_regions(
         coords,
         (np.concatenate([[0], ring_ends]), np.concatenate([[0], np.cumsum(rings)])),
     )
-    mean = np.full(count, np.nan) if confidence is None else total / np.maximum(pixels, 1)
+    mean = np.full(count, np.nan) if confidence is None else total / np.maximum(sure, 1)
     return Regions(geometry, value, pixels, area, mean)
 
 
@@ -153,11 +153,12 @@ def _label(classes, labels):  # type: ignore[no-untyped-def]  # noqa: PLR0912  #
 
 @njit(cache=True)
 def _measure(classes, confidence, row_area, labels, count):  # type: ignore[no-untyped-def]
-    """Class, pixels, area and summed confidence of every region."""
+    """Class, pixels, area, summed confidence and the pixels that have one, of every region."""
     value = np.zeros(count, np.uint8)
     pixels = np.zeros(count, np.int64)
     area = np.zeros(count, np.float64)
     total = np.zeros(count, np.float64)
+    sure = np.zeros(count, np.int64)
     for row in range(classes.shape[0]):
         for col in range(classes.shape[1]):
             region = labels[row + 1, col + 1] - 1
@@ -165,8 +166,10 @@ def _measure(classes, confidence, row_area, labels, count):  # type: ignore[no-u
                 value[region] = classes[row, col]
                 pixels[region] += 1
                 area[region] += row_area[row]
-                total[region] += confidence[row, col]
-    return value, pixels, area, total
+                if confidence[row, col] != INVALID:
+                    total[region] += confidence[row, col]
+                    sure[region] += 1
+    return value, pixels, area, total, sure
 
 
 @njit(cache=True)

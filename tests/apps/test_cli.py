@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from click.testing import CliRunner, Result
 
 from geoglm.apps.cli import main
@@ -74,6 +75,12 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[object], str]]:
     two = write_scene(folder / "two.tif", noise[:2])
     nine = write_scene(folder / "nine.tif", noise)
     deep = write_scene(folder / "deep.tif", noise[:3].astype(np.uint16) * 10)
+    palette = write_scene(folder / "palette.tif", noise[:1])
+    with rasterio.open(palette, "r+") as file:
+        file.write_colormap(1, {k: (k, 0, 0, 255) for k in range(256)})
+    table = folder / "table.csv"
+    table.write_text("a,b\n1,2\n")
+    classes = write_scene(folder / "classes.tif", noise[:3])
     blocked = folder / "file"
     blocked.write_text("")
     return {
@@ -86,6 +93,15 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[object], str]]:
         "two bands, model named": ([two, "--model", "aerial-landcover"], "--bands"),
         "nine bands": ([nine], "--bands 4,3,2"),
         "uint16": ([deep], "--scale 10000"),
+        "palette": ([palette, "--bands", "1,1,1"], "-expand rgb"),
+        "a second scene that is missing": ([DUTCH, folder / "none.tif"], "no such file"),
+        "two scenes, one folder": ([DUTCH, DUTCH], "would be written to"),
+        "the scene itself": ([classes, "-o", folder], "overwrite classes.tif itself"),
+        "name too long": ([DUTCH, "-o", folder / ("x" * 300)], "choose another -o"),
+        "cuda": ([DUTCH, "-o", folder / "new" / "deep", "--device", "cuda"], "--device cpu"),
+        "endless area": ([DUTCH, "--min-area", "inf"], "is no area"),
+        "aoi is a table": ([DUTCH, "--aoi", table], "without geometries"),
+        "shard": ([DUTCH, "--shard", "-5"], "is negative"),
         "unknown model": ([DUTCH, "--model", "none-such"], "shipped: aerial-landcover"),
         "output is a file": ([DUTCH, "-o", blocked], "wants a folder"),
         "output below a file": ([DUTCH, "-o", blocked / "out"], "choose another -o"),

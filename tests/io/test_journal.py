@@ -1,9 +1,11 @@
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from geoglm.errors import OutputBusy, OutputError
+from geoglm.errors import OutputBusy, OutputError, PlanError
 from geoglm.io.journal import Stage
 from geoglm.types import Scores
 
@@ -44,13 +46,62 @@ def test_other_files_in_the_folder_are_left_alone_and_old_outputs_replaced(tmp_p
     out = tmp_path / "out"
     out.mkdir()
     (out / "mine.txt").write_text("keep me")
-    for text, names in (("one", ["classes.tif", "old.gpkg"]), ("two", ["classes.tif"])):
+    for text, names in (("one", ["classes.tif", "polygons.gpkg"]), ("two", ["classes.tif"])):
         with Stage(out, "key").held() as stage:
             for name in names:
                 (stage.drafts / name).write_text(text)
-            stage.commit({"outputs": names})
+            (out / "classes.tif.aux.xml").write_text("statistics of an earlier map")
+            stage.commit({"geoglm": "1", "outputs": [*names, "mine.txt"]})
     assert sorted(p.name for p in out.iterdir()) == ["classes.tif", "manifest.json", "mine.txt"]
     assert (out / "classes.tif").read_text() == "two"
+
+
+def test_another_tools_manifest_is_not_believed(tmp_path: Path) -> None:
+    (tmp_path / "classes.md").write_text("keep me")
+    for text in ('{"outputs": ["classes.md"]}', "5", '{"geoglm": "1", "outputs": null}', "{"):
+        (tmp_path / "manifest.json").write_text(text)
+        with Stage(tmp_path, "key").held() as stage:
+            fill(stage)
+            stage.commit({})
+        assert (tmp_path / "classes.md").exists()
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK", b"no zip at all"])
+def test_a_damaged_shard_is_dropped(tmp_path: Path, damage: bytes) -> None:
+    with Stage(tmp_path / "out", "key").held() as stage:
+        stage.save_shard("1", SCORES)
+        path = stage.shards / "1.npz"
+        sound = path.read_bytes()
+        for bytes_left in (damage, sound[:-30], sound[:80] + b"\x00\x01" + sound[82:]):
+            path.write_bytes(bytes_left)
+            assert not stage.has_shard("1")
+            assert not path.exists()
+
+
+def test_a_stage_is_found_again_where_the_parent_did_not_exist(tmp_path: Path) -> None:
+    for kept in (False, True):
+        with Stage(tmp_path / "new" / "out", "key").held() as stage:
+            assert stage.has_shard("1") == kept
+            stage.save_shard("1", SCORES)
+
+
+def test_a_refusal_before_any_work_leaves_no_folder_behind(tmp_path: Path) -> None:
+    with pytest.raises(PlanError), Stage(tmp_path / "new" / "deep" / "out", "key").held():
+        raise PlanError("no")
+    assert list(tmp_path.iterdir()) == []
+
+
+def run_out_of_space(stage: Stage) -> None:
+    with stage.held():
+        stage.save_shard("1", SCORES)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_is_one_line_and_keeps_what_is_finished(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="No space left"):
+        run_out_of_space(Stage(tmp_path / "out", "key"))
+    with Stage(tmp_path / "out", "key").held() as stage:
+        assert stage.has_shard("1")
 
 
 def test_a_second_run_into_the_same_folder_is_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import geoglm
 from geoglm.errors import SceneMismatch
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.lazy import DataArrayScene
-from tests.conftest import SAMPLES, UTM
+from tests.conftest import SAMPLES, UTM, add_control_points, write_scene
 
 
 @pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # rioxarray's own
@@ -42,6 +42,43 @@ def test_a_slice_lies_where_it_lies(make_scene: Callable[..., Path]) -> None:
     transform = DataArrayScene(part).meta.georef.transform
     assert transform is not None
     assert transform @ (0, 0) == pytest.approx(UTM @ (5, 10))
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_a_slice_of_a_turned_scene_and_one_with_control_points_lies_where_it_lies(
+    make_scene: Callable[..., Path],
+) -> None:
+    turned = UTM @ Affine.rotation(20)
+    part = DataArrayScene(geoglm.open_scene(make_scene(transform=turned))[:, 10:20, 5:9]).meta.georef
+    assert part.transform is not None
+    assert part.transform @ (0, 0) == pytest.approx(turned @ (5, 10))
+    bare = make_scene(transform=None, crs=None)
+    add_control_points(bare)
+    point = DataArrayScene(geoglm.open_scene(bare)[:, 10:20, 5:9]).meta.georef.gcps[0]
+    assert (point.row, point.col, point.x) == (-10, -5, 10)
+
+
+def test_one_row_and_one_column_lie_where_they_lie(make_scene: Callable[..., Path]) -> None:
+    scene = geoglm.open_scene(make_scene())
+    for part, corner in ((scene[:, 7:8], (0, 7)), (scene[:, :, 9:10], (9, 0)), (scene[:, 7:8, 9:10], (9, 7))):
+        transform = DataArrayScene(part).meta.georef.transform
+        assert transform is not None
+        assert transform @ (0, 0) == pytest.approx(UTM @ corner)
+
+
+def test_uneven_and_empty_slices_are_refused(make_scene: Callable[..., Path]) -> None:
+    scene = geoglm.open_scene(make_scene())
+    for part, message in ((scene[:, :, [0, 1, 5]], "not evenly spaced"), (scene[:, :0], "empty")):
+        with pytest.raises(SceneMismatch, match=message):
+            DataArrayScene(part)
+
+
+def test_a_mask_travels_with_the_scene(tmp_path: Path) -> None:
+    pixels = np.full((4, 40, 50), 9, np.uint8)
+    pixels[3, :10] = 0
+    path = write_scene(tmp_path / "rgba.tif", pixels, photometric="RGB", alpha="yes")
+    part = DataArrayScene(geoglm.open_scene(path)[:, 5:20])
+    assert part.read(part.meta.box, range(3))[1].sum(axis=1).tolist() == [0] * 5 + [50] * 10
 
 
 def test_other_dimensions_are_refused(make_scene: Callable[..., Path]) -> None:

@@ -38,6 +38,14 @@ def test_the_halo_is_the_models_own_unless_said_otherwise() -> None:
     assert plan(halo=HaloRule("fixed", 40)).halo == 64
 
 
+def test_the_tiles_are_the_same_for_any_number_of_workers() -> None:
+    patches = {plan(workers=w, memory=m).layout.grid.patch for w in (0, 1, 2, 4, 64) for m in (2 * 10**9, 9 * 10**9)}
+    assert len(patches) == 1
+    made = plan(workers=64)
+    assert made.workers < 64
+    assert any("has room for" in n for n in made.notes)
+
+
 def test_no_work_is_planned_for_more_workers_than_shards() -> None:
     assert plan((100, 100), workers=8).workers == 1
 
@@ -69,7 +77,10 @@ def test_auto_scale_is_read_from_the_scene() -> None:
     assert 1000 < made.full_scale < 10_000
 
 
-def test_the_time_expected_is_that_of_the_last_run_on_this_machine() -> None:
+def test_the_time_expected_is_that_of_the_last_run_on_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEOGLM_CACHE", str(tmp_path))
     made = plan(workers=1)
     assert made.describe()["predicted_seconds_why"] == "not yet measured on this machine"
     remember(cache_folder(), made.pace_key, made.tile_px / 12.0)

@@ -90,6 +90,7 @@ def test_bands_are_found_by_word_name_or_order(
         (("", ""), None, "has 2 bands, aerial-landcover takes 3"),
         (("",) * 9, None, "say so with --bands"),
         (("red", "a", "b", "c"), None, "no band called green"),
+        (("nir", "red", "green"), None, "nir, red, green; which are red, green, blue cannot"),
         (("", "", ""), (1, 2), "--bands names 2 bands"),
         (("", "", ""), (1, 2, 4), "--bands names band 4"),
     ],

