@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from geoglm.infer.runtime import Product
 from geoglm.pixels.scale import Scaling
 
 
 class ScoringGraph(nn.Module):
-    """Scaling, network, softmax, and the class with its confidence, as one module to run or to convert."""
+    """Scaling, network, softmax, and the class with its confidence, as one module to run or to convert.
 
-    def __init__(self, network: nn.Module, scaling: Scaling, full_scale: float, product: Product) -> None:
+    Args:
+        reduce: the network sees the mean of blocks of so many pixels a side, and its logits are brought back to
+            the full grid bilinearly. Blocks are aligned with the tile's upper left corner.
+    """
+
+    def __init__(
+        self, network: nn.Module, scaling: Scaling, full_scale: float, product: Product, reduce: int = 1
+    ) -> None:
         super().__init__()
         self.network = network.eval()
         self.product = product
+        self.reduce = reduce
         self.slope: Tensor
         self.offset: Tensor
         slope, offset = scaling.slope_and_offset(full_scale)
@@ -24,7 +33,12 @@ class ScoringGraph(nn.Module):
 
     def forward(self, raw: Tensor) -> tuple[Tensor, ...]:
         """``(n, band, y, x)`` raw pixels as float32 to what `product` names (see `Runtime.infer`)."""
-        logits = self.network(raw * self.slope + self.offset).float()
+        scaled = raw * self.slope + self.offset
+        if self.reduce > 1:
+            scaled = F.avg_pool2d(scaled, self.reduce)
+        logits = self.network(scaled).float()
+        if self.reduce > 1:
+            logits = F.interpolate(logits, scale_factor=self.reduce, mode="bilinear", align_corners=False)
         if self.product == "float":
             return (logits.softmax(dim=1),)
         top, classes = logits.max(dim=1)

@@ -23,6 +23,7 @@ class TorchRuntime:
     Args:
         device: ``cuda`` or ``cpu``.
         patch: rows and columns of a tile, for the batch size.
+        reduce: see `ScoringGraph`.
         precision: ``auto`` is bf16 on CUDA and float32 on the CPU.
 
     Raises:
@@ -39,10 +40,11 @@ class TorchRuntime:
         device: str,
         patch: tuple[int, int],
         precision: Precision,
+        reduce: int = 1,
     ) -> None:
         if device == "cuda" and not torch.cuda.is_available():
             raise PlanError("device 'cuda' is not there (torch finds no GPU); use --device cpu")
-        graph = ScoringGraph(network, scaling, full_scale, product)
+        graph = ScoringGraph(network, scaling, full_scale, product, reduce)
         self.graph = graph.to(device).to(memory_format=torch.channels_last)
         self.device = torch.device(device)
         self.half = precision == "bf16" or (precision == "auto" and device == "cuda")

@@ -26,8 +26,9 @@ from geoglm.registry.catalog import choose, find, gsd_distance
 from geoglm.registry.match import match_bands
 from geoglm.registry.package import ModelPackage
 from geoglm.tiling.grid import TileGrid, round_up
-from geoglm.tiling.patch import TileCost, TileRoomTooSmall, choose_patch
+from geoglm.tiling.patch import TileCost, TileRoomTooSmall, asked_side, choose_patch
 from geoglm.tiling.shards import ShardLayout
+from geoglm.types import SceneMeta
 from geoglm.version import __version__
 
 BASE_BYTES = 500 * 10**6
@@ -63,6 +64,7 @@ class SegmentPlan:
         full_scale: pixel value that counts as 1.
         layout: tiles and shards.
         halo: px around each core.
+        reduce: pixels a side that are averaged into one for the network.
         blend_px: half-width of the fade between tiles; 0 for a cut.
         workers: threads.
         notes: lines the user should read.
@@ -77,6 +79,7 @@ class SegmentPlan:
     full_scale: float
     layout: ShardLayout
     halo: int
+    reduce: int
     blend_px: int
     workers: int
     cost: TileCost
@@ -94,6 +97,7 @@ class SegmentPlan:
             self.full_scale,
             self.layout.grid.patch,
             self.halo,
+            self.reduce,
             self.blend_px,
             self.layout.chunks,
             self.options.precision,
@@ -151,17 +155,18 @@ class SegmentPlan:
                 device=self.device.removeprefix("torch-"),
                 patch=patch,
                 precision=self.options.precision,
+                reduce=self.reduce,
             )
         from geoglm.infer.openvino_runtime import OpenVinoRuntime
 
         def build() -> Any:
             from geoglm.infer.scoring import ScoringGraph
 
-            return ScoringGraph(self.package.network(), card.scaling, self.full_scale, product)
+            return ScoringGraph(self.package.network(), card.scaling, self.full_scale, product, self.reduce)
 
         return OpenVinoRuntime(
             build,
-            key=f"{self.package.key} {self.full_scale!r} {product} {__version__}",
+            key=f"{self.package.key} {self.full_scale!r} {product} {self.reduce} {__version__}",
             bands=len(card.bands),
             patch=patch,
             dtype=dtype,
@@ -190,6 +195,8 @@ class SegmentPlan:
             "model_why": self.reasons["model"],
             "bands": [b + 1 for b in self.bands],
             "full_scale": self.full_scale,
+            "network_sees": "every pixel" if self.reduce == 1 else f"means of {self.reduce} x {self.reduce} pixels",
+            "network_why": self.reasons["reduce"],
             "patch_px": list(grid.patch),
             "patch_why": self.reasons["patch"],
             "halo_px": self.halo,
@@ -240,21 +247,24 @@ def make_plan(source: Source, options: SegmentOptions) -> SegmentPlan:
             f"{card.name} is not exactly tileable: its map depends a little on the tiles"
             + (", which are faded into each other" if blend else "")
         )
-    halo, halo_why = _halo(package, options)
-    cost = TileCost(_bytes_per_px(package, options, blend))
+    reduce, reduce_why = _reduction(package, meta, options)
+    stride = card.stride * reduce
+    halo, halo_why, seams = _halo(package, options, reduce, (meta.height, meta.width))
+    notes += [seams] if seams else []
+    cost = TileCost(_bytes_per_px(package, options, reduce, blend=blend))
     budget = min(options.memory, int(psutil.virtual_memory().total * 0.9))
     shape, side = (meta.height, meta.width), options.shard_px or SHARD_SIDE
     shard = math.prod(min(n, side) + 2 * halo for n in shape) * SHARD_BYTES_PX
     room = min(max(TILE_ROOM, int((4 * halo) ** 2 * cost.bytes_per_px)), budget - BASE_BYTES - shard)
     try:
-        patch = choose_patch(options.patch, shape, halo=halo, stride=card.stride, cost=cost, room=room)
+        patch = choose_patch(options.patch, shape, halo=halo, stride=stride, cost=cost, room=room)
     except TileRoomTooSmall as error:
         least = math.ceil((BASE_BYTES + shard + error.needed) / 1e8) / 10
         raise PlanError(
             f"{budget / 1e9:.3g} GB is too little for one tile with a halo of {halo} px in a shard of {side} px; "
             f"give at least --memory {least:.1f}GB, or a smaller --halo or --shard"
         ) from error
-    grid = TileGrid.over(shape, patch=(patch.rows, patch.cols), halo=halo, stride=card.stride)
+    grid = TileGrid.over(shape, patch=(patch.rows, patch.cols), halo=halo, stride=stride)
     blend_px = min(grid.rows.halo, _half_core(grid)) if blend and len(grid) > 1 else 0
     layout = ShardLayout.sized(grid, side_px=side, with_neighbours=blend_px > 0)
     each = _worker_bytes(layout, cost)
@@ -280,11 +290,12 @@ def make_plan(source: Source, options: SegmentOptions) -> SegmentPlan:
         full_scale=full,
         layout=layout,
         halo=grid.rows.halo,
+        reduce=reduce,
         blend_px=blend_px,
         workers=workers,
         cost=cost,
         notes=tuple(notes),
-        reasons={"model": model_why, "patch": patch.why, "halo": halo_why},
+        reasons={"model": model_why, "reduce": reduce_why, "patch": patch.why, "halo": halo_why},
     )
 
 
@@ -318,22 +329,48 @@ def _full_scale(source: Source, package: ModelPackage, bands: Sequence[int], opt
     return scaling.full_for(dtype, None, seen)
 
 
-def _halo(package: ModelPackage, options: SegmentOptions) -> tuple[int, str]:
-    """Halo in px and why."""
+def _reduction(package: ModelPackage, meta: SceneMeta, options: SegmentOptions) -> tuple[int, str]:
+    """How many pixels a side the network sees as one, and why."""
+    best = package.card.working_gsd
+    if options.resample is not None:
+        return 1, "resampled as asked"
+    if best is None or meta.gsd is None:
+        return 1, "the scene's own pixels"
+    times = max(1, round(best / meta.gsd))
+    if times == 1:
+        return 1, f"{meta.gsd:.3g} m suits the model"
+    return times, f"the model works best at {best:g} m, the scene has {meta.gsd:.3g} m"
+
+
+def _halo(
+    package: ModelPackage, options: SegmentOptions, reduce: int, shape: tuple[int, int]
+) -> tuple[int, str, str | None]:
+    """Halo in px of the scene, why, and a line for the user where the patch has no room for it."""
     card, rule = package.card, options.halo
+    stride = card.stride * reduce
     if rule.name == "fixed":
-        return round_up(rule.width_px, card.stride), "as asked"
+        return round_up(rule.width_px, stride), "as asked", None
     if rule.name == "exact":
         if card.exact_halo is None:
             raise PlanError(f"{card.name} has no halo with which tiles are exact; use --halo auto or a width in px")
-        return card.exact_halo, "the whole receptive field"
-    return card.halo, "measured for this model, see its card"
+        # bringing logits back to the full grid looks at one more of them
+        return card.exact_halo * reduce + (stride if reduce > 1 else 0), "the whole receptive field", None
+    wanted, side = card.halo * reduce, asked_side(options.patch, shape)
+    if side is None or wanted <= (most := side // 4 // stride * stride):
+        return wanted, "measured for this model, see its card", None
+    note = (
+        f"a patch of {side} px has room for a halo of {most} px where {card.name} wants {wanted}: seams may show; "
+        "--patch auto has room for it"
+    )
+    return most, "a quarter of the patch", note
 
 
-def _bytes_per_px(package: ModelPackage, options: SegmentOptions, blend: bool) -> float:
-    """Working memory for a pixel of a tile."""
+def _bytes_per_px(package: ModelPackage, options: SegmentOptions, reduce: int, *, blend: bool) -> float:
+    """Working memory for a pixel of a tile: of the network, and of the scores at full resolution."""
     network = 48.0 if package.card.network["encoder"] == "pointwise" else float(ACTIVATION_BYTES_PX)
     scores = 4 * len(package.card.classes)
+    if reduce > 1:
+        network = network / reduce**2 + 4 * scores
     return network + scores * (3 if blend or options.probabilities else 0)
 
 

@@ -18,7 +18,9 @@ class ModelCard:
         name, version, description: of the model.
         network: what the network is built from (`SegmenterSpec` as a mapping).
         bands: names of the input bands, in order.
-        gsd: smallest and largest ground sample distance it was trained for, m.
+        gsd: smallest and largest ground sample distance it takes, m.
+        working_gsd: distance at which it works best, m; finer scenes are averaged to about it before the network,
+            and its answer is brought back to the full grid. None to work at any scene's own.
         scaling: from pixel values to network input.
         classes: in the order of the network's outputs.
         stride: tiles start on its multiples, px.
@@ -35,6 +37,7 @@ class ModelCard:
     network: Mapping[str, Any]
     bands: tuple[str, ...]
     gsd: tuple[float, float] | None
+    working_gsd: float | None
     scaling: Scaling
     classes: tuple[LandClass, ...]
     stride: int
@@ -66,6 +69,7 @@ class ModelCard:
             network=dict(data["geoglm:network"]),
             bands=bands,
             gsd=None if gsd is None else (float(gsd[0]), float(gsd[1])),
+            working_gsd=None if data.get("geoglm:working_gsd") is None else float(data["geoglm:working_gsd"]),
             scaling=Scaling(
                 mean=tuple(float(s["mean"]) for s in scaling),
                 std=tuple(float(s["stddev"]) for s in scaling),

@@ -71,6 +71,12 @@ def stepwise_side(shape: tuple[int, int]) -> int:
     return 384 if long_edge > 512 else long_edge
 
 
+def asked_side(rule: PatchRule, shape: tuple[int, int]) -> int | None:
+    """The side that a rule gives a patch whatever its halo, where that is shorter than the scene; else None."""
+    side = {"auto": max(shape), "stepwise": stepwise_side(shape), "fixed": rule.side_px}[rule.name]
+    return side if side < max(shape) else None
+
+
 def choose_patch(
     rule: PatchRule,
     shape: tuple[int, int],

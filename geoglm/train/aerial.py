@@ -191,7 +191,7 @@ def card(measured: dict[str, Any], tiling: dict[str, Any], schedule: Schedule, *
     return {
         "mlm:name": "aerial-landcover",
         "version": "1.0",
-        "description": "Building, land, road, vegetation and water in aerial and satellite RGB of 0.2 to 2 m.",
+        "description": "Building, land, road, vegetation and water in aerial and satellite RGB of 0.1 to 2 m.",
         "license": "Apache-2.0",
         "mlm:architecture": "64-channel FPN (BatchNorm, align_corners=False) on tf_efficientnet_lite0",
         "mlm:tasks": ["semantic-segmentation"],
@@ -218,7 +218,8 @@ def card(measured: dict[str, Any], tiling: dict[str, Any], schedule: Schedule, *
             }
         ],
         "geoglm:network": SPEC.as_dict(),
-        "geoglm:gsd_range": [0.2, 2.0],
+        "geoglm:gsd_range": [0.1, 2.0],
+        "geoglm:working_gsd": 0.5,
         "geoglm:full_scale": {"uint8": 255},
         "geoglm:tiling": tiling,
         "geoglm:metrics": measured,

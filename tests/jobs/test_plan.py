@@ -34,8 +34,19 @@ def test_more_memory_never_costs_more_work() -> None:
 def test_the_halo_is_the_models_own_unless_said_otherwise() -> None:
     card = plan().package.card
     assert plan().halo == card.halo
-    assert plan(halo=HaloRule("exact"), memory=8 * 10**9).halo == card.exact_halo
+    assert plan(halo=HaloRule("exact")).halo == card.exact_halo
     assert plan(halo=HaloRule("fixed", 40)).halo == 64
+
+
+def test_a_scene_finer_than_the_model_works_at_is_averaged_for_it() -> None:
+    def reduction(gsd: float | None, **options: float) -> int:
+        scene = ArrayScene(np.zeros((3, 50, 50), np.uint8), gsd=gsd)
+        return make_plan(scene, SegmentOptions("aerial-landcover", **options)).reduce  # type: ignore[arg-type]
+
+    assert [reduction(g) for g in (0.1, 0.15, 0.25, 0.4, 0.5, 1.0, None)] == [5, 3, 2, 1, 1, 1, 1]
+    made = make_plan(RasterFile(SAMPLES / "dutch-river.tif"), SegmentOptions())
+    assert made.layout.grid.rows.stride == made.package.card.stride * 2
+    assert make_plan(RasterFile(SAMPLES / "dutch-river.tif", resample=0.5), SegmentOptions(resample=0.5)).reduce == 1
 
 
 def test_the_tiles_are_the_same_for_any_number_of_workers() -> None:
