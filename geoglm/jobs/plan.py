@@ -31,12 +31,13 @@ from geoglm.tiling.shards import ShardLayout
 from geoglm.types import SceneMeta
 from geoglm.version import __version__
 
-BASE_BYTES = 500 * 10**6
+BASE_BYTES = 580 * 10**6
 """Resident memory of the process with its libraries and a compiled network, before any tile."""
 
 ACTIVATION_BYTES_PX = 215
 """Working memory of the shipped network for a pixel of a tile: 148 in float32, 212 in bf16, measured with
-benchmarks/memory.py on patches of 256 to 2048 px."""
+benchmarks/memory.py on patches of 256 to 2048 px; 208 in bf16 where the network sees reduced pixels, since the scores
+at full resolution weigh most."""
 
 SHARD_BYTES_PX = 24
 """Pixels, masks, scores and their compressed copies, for a pixel of a shard."""
@@ -46,7 +47,7 @@ TRACE_BYTES_PX = 11
 
 SHARD_SIDE = 2048
 
-TILE_ROOM = 550 * 10**6
+TILE_ROOM = 500 * 10**6
 """Memory for one tile: two workers fit into the default budget. It is no share of what the machine has, so that the
 tiles, and with them the map, are the same for any number of workers on any machine; a budget too small for one such
 worker makes smaller tiles, and a halo over a quarter of such a tile larger ones."""
@@ -251,7 +252,7 @@ def make_plan(source: Source, options: SegmentOptions) -> SegmentPlan:
     stride = card.stride * reduce
     halo, halo_why, seams = _halo(package, options, reduce, (meta.height, meta.width))
     notes += [seams] if seams else []
-    cost = TileCost(_bytes_per_px(package, options, reduce, blend=blend))
+    cost = TileCost(_bytes_per_px(package, options, blend=blend))
     budget = min(options.memory, int(psutil.virtual_memory().total * 0.9))
     shape, side = (meta.height, meta.width), options.shard_px or SHARD_SIDE
     shard = math.prod(min(n, side) + 2 * halo for n in shape) * SHARD_BYTES_PX
@@ -365,12 +366,10 @@ def _halo(
     return most, "a quarter of the patch", note
 
 
-def _bytes_per_px(package: ModelPackage, options: SegmentOptions, reduce: int, *, blend: bool) -> float:
-    """Working memory for a pixel of a tile: of the network, and of the scores at full resolution."""
+def _bytes_per_px(package: ModelPackage, options: SegmentOptions, *, blend: bool) -> float:
+    """Working memory for a pixel of a tile, of the network and of the scores."""
     network = 48.0 if package.card.network["encoder"] == "pointwise" else float(ACTIVATION_BYTES_PX)
     scores = 4 * len(package.card.classes)
-    if reduce > 1:
-        network = network / reduce**2 + 4 * scores
     return network + scores * (3 if blend or options.probabilities else 0)
 
 
