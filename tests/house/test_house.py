@@ -42,3 +42,10 @@ def test_a_notebook_runs(path: Path, tmp_path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(ROOT / "notebooks")}})
     client.execute()
+
+
+def test_the_readme_repeats_the_card() -> None:
+    readme, metrics = (ROOT / "README.md").read_text(), geoglm.load_model("aerial-landcover").card.metrics
+    for name, iou in metrics["iou"].items():
+        assert f"| {name} | {iou:.2f} |" in readme
+    assert f"| **mean** | **{metrics['miou']:.2f}** |" in readme
