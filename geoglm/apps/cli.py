@@ -150,7 +150,7 @@ def segment(scenes: tuple[Path, ...], output: Path | None, as_json: bool, quiet:
     \b
     geoglm segment ortho.tif
     geoglm segment ortho.tif -o out --min-area 20 --vectors parquet
-    geoglm segment sentinel.tif --bands 4,3,2 --scale auto --model aerial-landcover
+    geoglm segment ortho16.tif --bands 3,2,1 --scale auto
     """
     options = _parsed(given)
     from geoglm.io.geotiff import RasterFile

@@ -126,7 +126,7 @@ class SegmentPlan:
     @property
     def pace_key(self) -> str:
         """What the speed of a network depends on, on one machine."""
-        return f"{self.package.key[:16]} {self.device} {self.options.precision} {self.workers}"
+        return f"{self.package.key[:16]} {self.device} {self.options.precision} {self.workers} {self.reduce}"
 
     @property
     def tile_px(self) -> int:
