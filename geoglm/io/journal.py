@@ -52,8 +52,9 @@ class Stage:
 
         Raises:
             OutputBusy: another run holds it.
-            OutputError: the place cannot be written to.
+            OutputError: the place cannot be written to, or holds somebody else's files of the same names.
         """
+        self._spare_others()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock = (self.folder / "lock").open("w")
@@ -79,6 +80,14 @@ class Stage:
             ) from error
         finally:
             self._lock.close()
+
+    def _spare_others(self) -> None:
+        """Refuse a folder with files called like ours that no manifest of ours, and no interrupted run, explains."""
+        if not self.output.is_dir() or self.folder.exists() or self._made_before():
+            return
+        for path in sorted(self.output.iterdir()):
+            if path.stem in OUTPUTS and path.is_file():
+                raise OutputError(f"{path}: is there already and not of geoglm's making; choose another -o")
 
     def _prepare(self) -> None:
         """Keep shards of the same key, drop all else."""

@@ -56,14 +56,23 @@ def test_other_files_in_the_folder_are_left_alone_and_old_outputs_replaced(tmp_p
     assert (out / "classes.tif").read_text() == "two"
 
 
-def test_another_tools_manifest_is_not_believed(tmp_path: Path) -> None:
-    (tmp_path / "classes.md").write_text("keep me")
-    for text in ('{"outputs": ["classes.md"]}', "5", '{"geoglm": "1", "outputs": null}', "{"):
-        (tmp_path / "manifest.json").write_text(text)
-        with Stage(tmp_path, "key").held() as stage:
-            fill(stage)
-            stage.commit({})
-        assert (tmp_path / "classes.md").exists()
+@pytest.mark.parametrize("text", ['{"outputs": ["mine.md"]}', "5", '{"geoglm": "1", "outputs": null}', "{"])
+def test_another_tools_manifest_is_neither_believed_nor_replaced(tmp_path: Path, text: str) -> None:
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(OutputError, match=r"manifest\.json: is there already"), Stage(tmp_path, "key").held():
+        pass
+    assert [p.name for p in tmp_path.iterdir()] == ["manifest.json"]
+
+
+def test_a_run_killed_while_it_moved_its_outputs_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("keep me")
+    with Stage(tmp_path, "key").held() as stage:  # and no further
+        fill(stage)
+        (stage.drafts / "classes.tif").replace(tmp_path / "classes.tif")
+    with Stage(tmp_path, "key").held() as stage:
+        fill(stage, "again")
+        stage.commit({"geoglm": "1", "outputs": ["classes.tif"]})
+    assert (tmp_path / "classes.tif").read_text() == "again"
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK", b"no zip at all"])
