@@ -160,7 +160,7 @@ def segment(scenes: tuple[Path, ...], output: Path | None, as_json: bool, quiet:
     folders = [below / s.stem if below else output or default_output(s) for s in scenes]
     if twice := next((f for f in folders if folders.count(f) > 1), None):
         raise OutputError(f"two scenes would be written to {twice}; run them one by one with -o")
-    for scene in scenes:  # all are looked at before the first is worked on
+    for scene in scenes[1:]:  # all are looked at before the first is worked on, which begins with a look at it
         RasterFile(scene)
     summaries = []
     for scene, folder in zip(scenes, folders, strict=True):

@@ -134,7 +134,7 @@ def _converted_from_torch(graph: Any, bands: int) -> ov.Model:
     from torch.jit._trace import TracerWarning
 
     # traced small: the trace is as slow as the tile is large, and the graph is reshaped anyway
-    side = 64 * getattr(graph, "reduce", 1)
+    side = 64 * graph.reduce
     example = torch.zeros(1, bands, side, side)
     with warnings.catch_warnings():
         # OpenVINO traces through torch.jit, which torch calls deprecated

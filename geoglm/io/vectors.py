@@ -47,6 +47,7 @@ class AreaOfInterest:
             raise AreaOfInterestError(f"{path}: no such file; --aoi wants a file with polygons")
         try:
             with warnings.catch_warnings():
+                # of several layers the first is taken; nothing but our own words goes to stderr
                 warnings.filterwarnings("ignore", message="More than one layer")
                 frame = geopandas.read_file(path, engine="pyogrio")
         except (DataSourceError, ValueError) as error:

@@ -14,6 +14,7 @@ from geoglm.io.memory import ArrayScene
 from geoglm.jobs.plan import make_plan
 from geoglm.options import PatchRule, Precision, SegmentOptions
 from geoglm.registry.catalog import find
+from geoglm.train.aerial import DEFAULT_GOAL, STAGES
 from tests.conftest import pointwise
 
 
@@ -117,5 +118,7 @@ def test_the_card_of_the_shipped_model_is_complete() -> None:
     assert card.tileable
     assert card.exact_halo is not None
     assert card.exact_halo % card.stride == 0
+    assert card.halo == card.data["geoglm:tiling"]["needed"][str(DEFAULT_GOAL)]
+    assert card.data["geoglm:training"]["stages"] == list(STAGES)
     assert set(card.metrics["iou"]) == {c.name for c in card.classes}
     assert card.metrics["miou"] == pytest.approx(np.mean(list(card.metrics["iou"].values())), abs=1e-3)

@@ -1,6 +1,7 @@
 """The plan: what is decided, why, and what it predicts."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +15,9 @@ from geoglm.options import HaloRule, PatchRule, SegmentOptions, parse_bands, par
 from tests.conftest import SAMPLES, pointwise
 
 
-def plan(shape: tuple[int, int] = (3000, 4000), **options: object) -> SegmentPlan:
+def plan(shape: tuple[int, int] = (3000, 4000), **options: Any) -> SegmentPlan:
     scene = ArrayScene(np.broadcast_to(np.uint8(7), (3, *shape)), gsd=0.5)
-    return make_plan(scene, SegmentOptions("aerial-landcover", **options))  # type: ignore[arg-type]
+    return make_plan(scene, SegmentOptions("aerial-landcover", **options))
 
 
 @pytest.mark.parametrize("budget", ["1GB", "2GB", "4GB"])
@@ -39,9 +40,9 @@ def test_the_halo_is_the_models_own_unless_said_otherwise() -> None:
 
 
 def test_a_scene_finer_than_the_model_works_at_is_averaged_for_it() -> None:
-    def reduction(gsd: float | None, **options: float) -> int:
+    def reduction(gsd: float | None, **options: Any) -> int:
         scene = ArrayScene(np.zeros((3, 50, 50), np.uint8), gsd=gsd)
-        return make_plan(scene, SegmentOptions("aerial-landcover", **options)).reduce  # type: ignore[arg-type]
+        return make_plan(scene, SegmentOptions("aerial-landcover", **options)).reduce
 
     assert [reduction(g) for g in (0.1, 0.15, 0.25, 0.4, 0.5, 1.0, None)] == [5, 3, 2, 1, 1, 1, 1]
     made = make_plan(RasterFile(SAMPLES / "dutch-river.tif"), SegmentOptions())
