@@ -25,13 +25,13 @@ class Encoder(nn.Module):
         super().__init__()
         self.body = smp.encoders.get_encoder(name, in_channels=bands, depth=depth, weights=None)
         _drop_unused_stages(self.body)
-        # level 0 is the input itself and level 1 (stride 2) is dear and adds little
+        self.half_channels: int = self.body.out_channels[1]
         self.channels: tuple[int, ...] = tuple(self.body.out_channels[2:])
         self.stride: int = 2**depth
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """``(n, band, y, x)`` to feature maps at strides 4, 8, … of this encoder."""
-        features: list[Tensor] = self.body(image)[2:]
+        """``(n, band, y, x)`` to feature maps at strides 2, 4, 8, … of this encoder."""
+        features: list[Tensor] = self.body(image)[1:]
         return features
 
 

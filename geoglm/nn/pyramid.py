@@ -1,10 +1,9 @@
-"""The feature pyramid: every scale is told what the coarser ones saw, then all meet at the finest."""
+"""The feature pyramid: every scale is told what the coarser ones saw, then all come to the finest."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -31,7 +30,7 @@ class FeaturePyramid(nn.Module):
     """Top-down pyramid of Lin et al. 2017 (doi 10.1109/CVPR.2017.106), exactly tileable.
 
     1×1 convolutions bring every level to `width` channels, each level is added to the next finer one,
-    and a 3×3 convolution smooths each sum. The levels then meet at the finest resolution.
+    and a 3×3 convolution smooths each sum. The levels then are brought to the finest resolution.
 
     Args:
         channels: of the encoder's levels, finest first; each level halves the resolution.
@@ -42,14 +41,11 @@ class FeaturePyramid(nn.Module):
         super().__init__()
         self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1) for c in channels)
         self.smooth = nn.ModuleList(conv_norm_relu(width, width, kernel=3) for _ in channels)
-        self.fuse = conv_norm_relu(width * len(channels), width, kernel=1)
 
-    def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """Feature maps, finest first, to one ``(n, width, y, x)`` map at the finest resolution."""
+    def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """Feature maps, finest first, to as many ``(n, width, y, x)`` maps, all at the finest resolution."""
         aligned = [lateral(f) for lateral, f in zip(self.lateral, features, strict=True)]
         for fine in reversed(range(len(aligned) - 1)):
             aligned[fine] = aligned[fine] + widen(aligned[fine + 1], 2)
         levels = [smooth(a) for smooth, a in zip(self.smooth, aligned, strict=True)]
-        met = [level if k == 0 else widen(level, 2**k) for k, level in enumerate(levels)]
-        fused: Tensor = self.fuse(torch.cat(met, dim=1))
-        return fused
+        return [level if k == 0 else widen(level, 2**k) for k, level in enumerate(levels)]

@@ -8,19 +8,35 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from geoglm.nn.detail import Detail
 from geoglm.nn.encoders import Encoder
+from geoglm.nn.fusion import build_fusion
 from geoglm.nn.pyramid import FeaturePyramid, widen
+from geoglm.nn.stretch import build_stretch
 
 
 @dataclass(frozen=True, slots=True)
 class SegmenterSpec:
-    """What a network is built from, by name; stands in the model card."""
+    """What a network is built from, by name; stands in the model card.
+
+    Args:
+        encoder: see `Encoder`; ``pointwise`` for the 1×1 convolution alone.
+        bands, classes: of input and output.
+        depth: how often the encoder halves the resolution.
+        width: channels of the pyramid.
+        fusion: how its levels become one map, a name of `geoglm.nn.fusion.STRATEGIES`.
+        detail: channels of the way back to single pixels; 0 brings stride 4 up bilinearly.
+        stretch: ``none``, or ``log`` for reflectance.
+    """
 
     encoder: str
     bands: int
     classes: int
     depth: int = 4
     width: int = 64
+    fusion: str = "concat"
+    detail: int = 0
+    stretch: str = "none"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -32,16 +48,25 @@ class Segmenter(nn.Module):
 
     def __init__(self, spec: SegmenterSpec) -> None:
         super().__init__()
+        self.stretch = build_stretch(spec.stretch, bands=spec.bands)
         self.encoder = Encoder(spec.encoder, bands=spec.bands, depth=spec.depth)
         self.pyramid = FeaturePyramid(self.encoder.channels, width=spec.width)
-        self.head = nn.Sequential(nn.Dropout2d(0.1), nn.Conv2d(spec.width, spec.classes, 1))
+        self.fusion = build_fusion(spec.fusion, levels=len(self.encoder.channels), width=spec.width)
+        self.detail: Detail | None = None
+        if spec.detail:
+            self.detail = Detail(spec.width, self.encoder.half_channels, spec.bands, channels=spec.detail)
+        self.head = nn.Sequential(nn.Dropout2d(0.1), nn.Conv2d(spec.detail or spec.width, spec.classes, 1))
         self.stride = self.encoder.stride
 
     def forward(self, image: Tensor) -> Tensor:
         """``(n, band, y, x)`` scaled pixels, sides multiples of `stride`, to ``(n, class, y, x)`` logits."""
-        features = self.encoder(image)
-        logits: Tensor = self.head(self.pyramid(features))
-        return widen(logits, 4)
+        image = self.stretch(image)
+        half, *features = self.encoder(image)
+        fused = self.fusion(self.pyramid(features))
+        if self.detail is None:
+            return widen(self.head(fused), 4)
+        logits: Tensor = self.head(self.detail(fused, half, image))
+        return logits
 
 
 class PointwiseSegmenter(nn.Module):
