@@ -10,6 +10,7 @@ GeoglmError
 │   └── BadPackage        the package is damaged or inconsistent
 ├── PlanError             tiles, halo and memory that do not fit together
 ├── AreaOfInterestError   the --aoi file
+├── LabelError            the reference labels
 └── OutputError           the place written to
 └── OutputBusy        another run is writing there
 """
@@ -87,6 +88,10 @@ class PlanError(GeoglmError):
 
 class AreaOfInterestError(GeoglmError):
     """The polygons of ``--aoi`` cannot be used."""
+
+
+class LabelError(GeoglmError):
+    """The reference labels cannot be used with the scene."""
 
 
 class OutputError(GeoglmError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -61,6 +62,12 @@ class PixelBox:
             min(self.bottom, outer.bottom),
             min(self.right, outer.right),
         )
+
+    def blocks(self, side_px: int) -> Iterator[Self]:
+        """This box in blocks of at most `side_px` a side, row by row."""
+        for top in range(self.top, self.bottom, side_px):
+            for left in range(self.left, self.right, side_px):
+                yield type(self)(top, left, min(top + side_px, self.bottom), min(left + side_px, self.right))
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class AreaOfInterest:
         if parts.empty:
             raise AreaOfInterestError(f"{path}: holds no polygon")
         if georef.crs is not None and parts.crs is not None:
-            parts = _brought_into(parts, georef, scene)
+            parts = brought_into(parts, georef, scene)
         else:
             self.note = f"{path.name} or the scene has no CRS: the polygons are taken to be in the scene's coordinates"
         self._transform = georef.transform or Affine.identity()
@@ -82,7 +82,7 @@ class AreaOfInterest:
         return inside
 
 
-def _brought_into(parts: GeoSeries, georef: GeoRef, scene: PixelBox) -> GeoSeries:
+def brought_into(parts: GeoSeries, georef: GeoRef, scene: PixelBox) -> GeoSeries:
     """Polygons in the CRS of the scene, cut to its surroundings first: the ends of the world have no place there."""
     import shapely
     from pyproj import CRS, Transformer

@@ -1,0 +1,89 @@
+"""Names of classes compared: which class of a reference is which class of a model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from geoglm.errors import LabelError
+from geoglm.types import INVALID
+
+
+@dataclass(frozen=True, slots=True)
+class Legend:
+    """What the classes of a reference are called, and where each lies among them.
+
+    Args:
+        classes: names, in order.
+        indices: for each class the reference has, its place in `classes`; 255 for one that is left out.
+        notes: lines for the user where something was taken for granted.
+    """
+
+    classes: tuple[str, ...]
+    indices: tuple[int, ...]
+    notes: tuple[str, ...] = ()
+
+
+def plain(name: str) -> str:
+    """A name as it is compared: lower case, one blank for any run of blanks, dashes and underscores.
+
+    >>> plain(" Flooded_Vegetation")
+    'flooded vegetation'
+    """
+    return re.sub(r"[\s_-]+", " ", name).strip().lower()
+
+
+def match_names(
+    found: Sequence[str], classes: Sequence[str] | None, rename: Mapping[str, str], *, where: str
+) -> Legend:
+    """Find the classes of a reference among those of a model.
+
+    Args:
+        found: what the reference calls its classes.
+        classes: what the model calls its own, in order; None to take over the reference's.
+        rename: reference name → model name; an empty name leaves the class out.
+        where: the reference, for messages.
+
+    Raises:
+        LabelError: a class of the reference is unknown, `rename` names one that is not there, or there are too many.
+    """
+    have = {plain(n) for n in found}
+    if stray := [n for n in rename if plain(n) not in have]:
+        raise LabelError(f"{where}: the mapping names {stray[0]!r}, but the labels have {_list(found)}")
+    others = {plain(old): new for old, new in rename.items()}
+    names = [others.get(plain(n), n).strip() for n in found]
+    notes: tuple[str, ...] = ()
+    if classes is None:
+        first: dict[str, str] = {}
+        for name in filter(None, names):
+            first.setdefault(plain(name), name)
+        classes = tuple(first.values())
+        if len(classes) > INVALID - 1:
+            raise LabelError(f"{where}: has {len(classes)} classes; at most {INVALID - 1} are possible")
+    elif _are_places(names, classes):
+        told = ", ".join(f"{n} {classes[int(n)]}" for n in names)
+        notes = (f"{where} names no classes: its numbers are taken for the model's in their order ({told})",)
+        names = [classes[int(n)] for n in names]
+    place = {plain(n): k for k, n in enumerate(classes)}
+    if unknown := [n for n in names if n and plain(n) not in place]:
+        raise LabelError(
+            f"{where}: no class of the model is called {_list(unknown)}; the labels have {_list(found)}, the model "
+            f"knows {_list(classes)}; a mapping such as {unknown[0]}={classes[0]} says which is which"
+        )
+    return Legend(tuple(classes), tuple(place[plain(n)] if n else INVALID for n in names), notes)
+
+
+def _are_places(names: Sequence[str], classes: Sequence[str]) -> bool:
+    """True where all names are bare numbers of places in `classes`, and no class is called by one."""
+    known = {plain(c) for c in classes}
+    return (
+        bool(names)
+        and all(n.isascii() and n.isdecimal() and int(n) < len(classes) for n in names)
+        and not any(plain(n) in known for n in names)
+    )
+
+
+def _list(names: Sequence[str], most: int = 12) -> str:
+    """A list of names for a message."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
