@@ -24,7 +24,7 @@ class Encoder(nn.Module):
     def __init__(self, name: str, *, bands: int, depth: int) -> None:
         super().__init__()
         self.body = smp.encoders.get_encoder(name, in_channels=bands, depth=depth, weights=None)
-        _drop_unused_stages(self.body)
+        _drop_unused_stages(self.body, depth)
         self.half_channels: int = self.body.out_channels[1]
         self.channels: tuple[int, ...] = tuple(self.body.out_channels[2:])
         self.stride: int = 2**depth
@@ -35,13 +35,16 @@ class Encoder(nn.Module):
         return features
 
 
-def _drop_unused_stages(body: nn.Module) -> None:
-    """Cut off the stages behind the last feature map: timm's EfficientNets compute them for nothing."""
+def _drop_unused_stages(body: nn.Module, depth: int) -> None:
+    """Cut off the stages behind the last feature map: they would be carried, and some computed, for nothing."""
+    for layer in range(depth, 5):  # ResNets keep all four; layer k ends at stride 2^(k + 1)
+        if hasattr(body, f"layer{layer}"):
+            setattr(body, f"layer{layer}", nn.Identity())
     model = getattr(body, "model", None)
     stages = getattr(model, "blocks", None)
     if model is None or not isinstance(stages, nn.Sequential):
         return
-    last = model.feature_info.module_name()[-1].removeprefix("blocks.")
+    last = model.feature_info.module_name()[-1].removeprefix("blocks.")  # of timm's EfficientNets and MobileNets
     if last.isdecimal():
         model.blocks = stages[: int(last) + 1]
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from geoglm.nn.context import SceneContext
 from geoglm.nn.detail import Detail
 from geoglm.nn.encoders import Encoder
 from geoglm.nn.fusion import build_fusion
@@ -27,6 +28,8 @@ class SegmenterSpec:
         fusion: how its levels become one map, a name of `geoglm.nn.fusion.STRATEGIES`.
         detail: channels of the way back to single pixels; 0 brings stride 4 up bilinearly.
         stretch: ``none``, or ``log`` for reflectance.
+        alignment: how the pyramid brings its levels together, a name of `geoglm.nn.pyramid.ALIGNMENTS`.
+        context: number of learnable queries that summarise the scene's glance for every tile; 0 does without.
     """
 
     encoder: str
@@ -37,6 +40,8 @@ class SegmenterSpec:
     fusion: str = "concat"
     detail: int = 0
     stretch: str = "none"
+    alignment: str = "bilinear"
+    context: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -44,29 +49,75 @@ class SegmenterSpec:
 
 
 class Segmenter(nn.Module):
-    """A multi-scale land-cover network whose answer at a pixel depends on a finite window only."""
+    """A multi-scale land-cover network whose answer at a pixel depends on a finite window only.
+
+    What depends on the whole scene comes in as its `summary`: `summarise` makes it once, of the scene's glance.
+    """
 
     def __init__(self, spec: SegmenterSpec) -> None:
         super().__init__()
         self.stretch = build_stretch(spec.stretch, bands=spec.bands)
         self.encoder = Encoder(spec.encoder, bands=spec.bands, depth=spec.depth)
-        self.pyramid = FeaturePyramid(self.encoder.channels, width=spec.width)
-        self.fusion = build_fusion(spec.fusion, levels=len(self.encoder.channels), width=spec.width)
+        channels = self.encoder.channels
+        self.context: SceneContext | None = None
+        if spec.context:
+            self.context = SceneContext(channels[-1], width=spec.width, queries=spec.context, stride=2**spec.depth)
+        self.pyramid = FeaturePyramid(channels, width=spec.width, alignment=spec.alignment)
+        self.fusion = build_fusion(spec.fusion, levels=len(channels), width=spec.width)
         self.detail: Detail | None = None
         if spec.detail:
             self.detail = Detail(spec.width, self.encoder.half_channels, spec.bands, channels=spec.detail)
         self.head = nn.Sequential(nn.Dropout2d(0.1), nn.Conv2d(spec.detail or spec.width, spec.classes, 1))
         self.stride = self.encoder.stride
+        self.summary_size = self.fusion.summary_size + (self.context.summary_size if self.context else 0)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """``(n, band, y, x)`` scaled pixels, sides multiples of `stride`, to ``(n, class, y, x)`` logits."""
+    def summarise(self, glance: Tensor) -> Tensor:
+        """``(n, band, y, x)`` scaled pixels of the whole scene made small, sides multiples of `stride`.
+
+        Returns:
+            ``(n, summary_size)``: what the fusion needs, then what the context needs.
+        """
+        _, *features = self.encoder(self.stretch(glance))
+        of_fusion = self.fusion.summarise(self.pyramid(features))
+        return of_fusion if self.context is None else torch.cat([of_fusion, self.context.summarise(features[-1])], 1)
+
+    def forward(self, image: Tensor, summary: Tensor | None = None, place: Tensor | None = None) -> Tensor:
+        """``(n, band, y, x)`` scaled pixels, sides multiples of `stride`, to ``(n, class, y, x)`` logits.
+
+        Args:
+            image: a tile.
+            summary: ``(n, summary_size)`` of its scene; not needed where that is 0.
+            place: ``(n, 5)`` of the tile, see `geoglm.nn.positions.place_of`; needed with context only.
+
+        Raises:
+            ValueError: the summary or the place is needed and not given.
+        """
         image = self.stretch(image)
         half, *features = self.encoder(image)
-        fused = self.fusion(self.pyramid(features))
+        if self.context is not None:
+            summary, of_context = self._parts(summary)
+            features[-1] = self.context(features[-1], of_context, _known(place))
+        fused = self.fusion(self.pyramid(features), summary)
         if self.detail is None:
             return widen(self.head(fused), 4)
         logits: Tensor = self.head(self.detail(fused, half, image))
         return logits
+
+    def _parts(self, summary: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The fusion's part of a `summary`, and the context's."""
+        if summary is None or summary.shape[1] != self.summary_size:
+            got = "none" if summary is None else f"{summary.shape[1]}"
+            raise ValueError(
+                f"this network needs {self.summary_size} numbers about the whole scene, got {got}; "
+                "call summarise on its glance first"
+            )
+        return summary[:, : self.fusion.summary_size], summary[:, self.fusion.summary_size :]
+
+
+def _known(place: Tensor | None) -> Tensor:
+    if place is None:
+        raise ValueError("this network needs the place of each tile in its scene, (n, 5); see place_of")
+    return place
 
 
 class PointwiseSegmenter(nn.Module):
@@ -80,6 +131,11 @@ class PointwiseSegmenter(nn.Module):
         super().__init__()
         self.head = nn.Conv2d(spec.bands, spec.classes, 1)
         self.stride = 1
+        self.summary_size = 0
+
+    def summarise(self, glance: Tensor) -> Tensor:
+        """Nothing, ``(n, 0)``."""
+        return glance.new_zeros((len(glance), 0))
 
     def forward(self, image: Tensor) -> Tensor:
         """``(n, band, y, x)`` scaled pixels to ``(n, class, y, x)`` logits."""

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from geoglm.nn.fusion.base import Fusion
+from geoglm.nn.fusion.cbam import Cbam
 from geoglm.nn.fusion.concat import Concat
+from geoglm.nn.fusion.deform import Deform
+from geoglm.nn.fusion.gate import Gate
+from geoglm.nn.fusion.squeeze import Squeeze
+from geoglm.nn.fusion.weighted import Weighted
 
-STRATEGIES: dict[str, type[Fusion]] = {"concat": Concat}
+STRATEGIES: dict[str, type[Fusion]] = {
+    "concat": Concat,
+    "weighted": Weighted,
+    "squeeze": Squeeze,
+    "cbam": Cbam,
+    "gate": Gate,
+    "deform": Deform,
+}
 """Every strategy by the name it has in a model card."""
 
 

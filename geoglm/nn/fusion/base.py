@@ -26,6 +26,20 @@ class Fusion(nn.Module, ABC):
         """Statistics ``(n, summary_size)`` of the levels of the scene's glance."""
         return levels[0].new_zeros((len(levels[0]), 0))
 
+    def needed(self, summary: Tensor | None) -> Tensor:
+        """The `summary`, where the strategy cannot do without.
+
+        Raises:
+            ValueError: there is none, or it is not of `summary_size` numbers.
+        """
+        if summary is None or summary.shape[1] != self.summary_size:
+            got = "none" if summary is None else f"{summary.shape[1]}"
+            raise ValueError(
+                f"{type(self).__name__.lower()} fusion needs {self.summary_size} numbers about the whole scene, "
+                f"got {got}; call summarise on its glance first"
+            )
+        return summary
+
     @abstractmethod
     def forward(self, levels: Sequence[Tensor], summary: Tensor | None = None) -> Tensor:
         """``(n, width, y, x)`` maps, finest level first, all of one size, to one of the same shape.
