@@ -62,9 +62,9 @@ def match_names(
         if len(classes) > INVALID - 1:
             raise LabelError(f"{where}: has {len(classes)} classes; at most {INVALID - 1} are possible")
     elif _are_places(names, classes):
-        told = ", ".join(f"{n} {classes[int(n)]}" for n in names)
+        told = ", ".join(f"{n} {classes[int(n)]}" for n in names if n)
         notes = (f"{where} names no classes: its numbers are taken for the model's in their order ({told})",)
-        names = [classes[int(n)] for n in names]
+        names = [classes[int(n)] if n else "" for n in names]
     place = {plain(n): k for k, n in enumerate(classes)}
     if unknown := [n for n in names if n and plain(n) not in place]:
         raise LabelError(
@@ -75,12 +75,13 @@ def match_names(
 
 
 def _are_places(names: Sequence[str], classes: Sequence[str]) -> bool:
-    """True where all names are bare numbers of places in `classes`, and no class is called by one."""
+    """True where all names that are left are bare numbers of places in `classes`, and no class is called by one."""
     known = {plain(c) for c in classes}
+    numbers = [n for n in names if n]
     return (
-        bool(names)
-        and all(n.isascii() and n.isdecimal() and int(n) < len(classes) for n in names)
-        and not any(plain(n) in known for n in names)
+        bool(numbers)
+        and all(n.isascii() and n.isdecimal() and int(n) < len(classes) for n in numbers)
+        and known.isdisjoint(numbers)
     )
 
 

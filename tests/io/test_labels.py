@@ -159,6 +159,8 @@ def test_a_mapping_gives_other_names_and_leaves_classes_out(tmp_path: Path) -> N
     path = write_scene(tmp_path / "l.tif", class_map())
     labels = open_labels(path, meta(), classes=NAMES, rename={"0": "roads", "1": "", "2": "WATER"})
     assert (labels.read(meta().box) == np.array([2, 255, 0], np.uint8)[class_map()[0]]).all()
+    labels = open_labels(path, meta(), classes=NAMES[:2], rename={"2": ""})
+    assert (labels.read(meta().box) == np.array([0, 1, 255], np.uint8)[class_map()[0]]).all()
     with pytest.raises(LabelError, match="mapping names 'lawn', but the labels have 0, 1, 2"):
         open_labels(path, meta(), rename={"lawn": "grass"})
 
