@@ -6,6 +6,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
@@ -34,25 +36,28 @@ class RasterFile:
     Args:
         path: of the file.
         resample: ground sample distance in metres to read it at, through a warped view; None for its own.
+        zoom: pixels a side to read for each of those, also where the scene does not say where it lies: 0.5 averages
+            2 x 2 pixels into one, 2 puts pixels in between bilinearly.
 
     Raises:
         SceneNotFound, SceneUnreadable: there is no file, or it is no raster or cut short.
         SceneMismatch: it is to be resampled and has no transform and CRS to do it with.
     """
 
-    def __init__(self, path: Path, *, resample: float | None = None) -> None:
+    def __init__(self, path: Path, *, resample: float | None = None, zoom: float = 1.0) -> None:
         if not path.exists():
             raise SceneNotFound(path)
         if not path.is_file():
             raise SceneUnreadable(path, "it is not a regular file")
         self.path = path
         self._mine = threading.local()
-        self._grid: tuple[Affine, int, int] | None = None
+        self._grid: Grid | None = None
         with _readable(path):
             dataset = self._dataset()
             _check_length(path, dataset)
-            if resample is not None:
-                self._grid = _grid_at(dataset, resample, path)
+            if resample is not None or zoom != 1:
+                factor = 1 / zoom if resample is None else _factor(dataset, resample, path) / zoom
+                self._grid = Grid.over(dataset, factor)
                 self._mine = threading.local()
                 dataset = self._dataset()
             self._numbers = [
@@ -75,19 +80,7 @@ class RasterFile:
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 dataset: Any = DatasetReader(str(self.path), driver=DRIVERS)
             if self._grid is not None:
-                transform, height, width = self._grid
-                covered = dataset.nodata is not None and MaskFlags.nodata in dataset.mask_flag_enums[0]
-                finer = abs(transform.determinant) < abs(dataset.transform.determinant)
-                dataset = WarpedVRT(
-                    dataset,
-                    crs=dataset.crs,
-                    transform=transform,
-                    height=height,
-                    width=width,
-                    resampling=Resampling.bilinear if finer else Resampling.average,
-                    # a nodata value is kept band by band; any other mask travels as alpha
-                    add_alpha=not covered and ColorInterp.alpha not in dataset.colorinterp,
-                )
+                dataset = self._grid.view(dataset)
             self._mine.dataset = dataset
         return self._mine.dataset
 
@@ -104,7 +97,7 @@ class RasterFile:
             "mask": self._has_mask,
             "alpha": self._alpha is not None,
         }
-        georef = _georef(dataset)
+        georef = _georef(dataset) if self._grid is None else self._grid.georef
         return SceneMeta(
             name=self.path.stem,
             height=dataset.height,
@@ -209,12 +202,57 @@ def _band_name(dataset: Any, number: int) -> str:
     return kind.name if kind in told else ""
 
 
-def _grid_at(dataset: Any, gsd: float, path: Path) -> tuple[Affine, int, int]:
-    """Transform, height and width of the scene at another ground sample distance, same upper left corner."""
+def _factor(dataset: Any, gsd: float, path: Path) -> float:
+    """How many of the scene's own pixels a side go into one at another ground sample distance."""
     own = ground_sample_distance(_georef(dataset), dataset.height, dataset.width)
     if own is None:
         raise SceneMismatch(f"{path}: cannot be resampled to {gsd:g} m: it has no transform and CRS")
-    factor = gsd / own
-    height, width = (max(1, round(n / factor)) for n in (dataset.height, dataset.width))
-    scale = Affine.scale(dataset.width / width, dataset.height / height)
-    return dataset.transform @ scale, height, width
+    return gsd / own
+
+
+PLANE = CRS.from_epsg(3857)
+"""Stands for the CRS that a scene does not name, while it is resampled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Other pixels over the same ground, from the same upper left corner.
+
+    Args:
+        height, width: rows and columns.
+        step: the scene's own pixels for one of these, down and across.
+        georef: where these lie. Control points and RPCs, which count in the scene's own pixels, are left behind.
+    """
+
+    height: int
+    width: int
+    step: tuple[float, float]
+    georef: GeoRef
+
+    @classmethod
+    def over(cls, dataset: Any, factor: float) -> Grid:
+        """The grid whose pixels are `factor` times as large, or as near to that as whole numbers of pixels allow."""
+        height, width = (max(1, round(n / factor)) for n in (dataset.height, dataset.width))
+        step = dataset.height / height, dataset.width / width
+        own = _georef(dataset)
+        transform = None if own.transform is None else own.transform @ Affine.scale(step[1], step[0])
+        return cls(height, width, step, GeoRef(transform, own.crs))
+
+    def view(self, dataset: Any) -> WarpedVRT:
+        """The scene on this grid: means where it is coarser, bilinear where it is finer."""
+        covered = dataset.nodata is not None and MaskFlags.nodata in dataset.mask_flag_enums[0]
+        crs = dataset.crs or PLANE
+        # a plane with y upwards serves a scene that lies nowhere
+        own = Affine.scale(1, -1) if dataset.transform == Affine.identity() else dataset.transform
+        return WarpedVRT(
+            dataset,
+            src_crs=crs,
+            src_transform=own,
+            crs=crs,
+            transform=own @ Affine.scale(self.step[1], self.step[0]),
+            height=self.height,
+            width=self.width,
+            resampling=Resampling.bilinear if self.step[0] * self.step[1] < 1 else Resampling.average,
+            # a nodata value is kept band by band; any other mask travels as alpha
+            add_alpha=not covered and ColorInterp.alpha not in dataset.colorinterp,
+        )

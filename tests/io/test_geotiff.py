@@ -1,16 +1,19 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
+import torch
 from affine import Affine
 from rasterio.enums import ColorInterp
 
 from geoglm.errors import SceneMismatch, SceneNotFound, SceneUnreadable
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.source import read_padded
-from geoglm.types import PixelBox
+from geoglm.types import GeoRef, PixelBox
 from tests.conftest import SAMPLES, UTM, add_control_points, write_scene
 
 WHOLE = PixelBox(0, 0, 40, 50)
@@ -126,6 +129,36 @@ def test_resampling_keeps_the_corner_and_the_extent() -> None:
     assert (source.read(part, range(3))[0] == whole[:, 100:200, 100:200]).all()
     mean = fine.read(PixelBox(200, 200, 400, 400), range(3))[0].reshape(3, 100, 2, 100, 2).mean((2, 4))
     assert np.abs(whole[:, 100:200, 100:200] - mean).max() <= 1
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize(
+    "profile",
+    [{}, {"crs": None}, {"crs": None, "transform": None}, {"transform": UTM @ Affine.rotation(20)}, {"nodata": 0}],
+    ids=["placed", "no CRS", "nowhere", "rotated", "nodata"],
+)
+def test_a_scene_is_zoomed_wherever_it_lies(make_scene: Callable[..., Path], profile: dict[str, Any]) -> None:
+    path = make_scene((3, 40, 50), **profile)
+    own = RasterFile(path)
+    pixels = np.maximum(own.read(own.meta.box, range(3))[0], 1).astype(np.float32)  # what is 0 may be nodata
+    with rasterio.open(path, "r+") as file:
+        file.write(pixels.astype(np.uint8))
+    half, double = RasterFile(path, zoom=0.5), RasterFile(path, zoom=2)
+    assert (half.meta.height, half.meta.width, double.meta.height, double.meta.width) == (20, 25, 80, 100)
+    found, valid = half.read(half.meta.box, range(3))
+    assert valid.all()
+    assert np.abs(found - pixels.reshape(3, 20, 2, 25, 2).mean((2, 4))).max() <= 0.5
+    slow = torch.nn.functional.interpolate(torch.from_numpy(pixels)[None], scale_factor=2, mode="bilinear")[0].numpy()
+    found, valid = double.read(PixelBox(7, 9, 61, 100), range(3))
+    assert valid.all()
+    assert np.abs(found - slow[:, 7:61, 9:100]).max() <= 0.5
+    assert half.meta.gsd == (None if own.meta.gsd is None else pytest.approx(2 * own.meta.gsd))
+    there = own.meta.georef.transform
+    assert (double.meta.georef.crs is None) == (own.meta.georef.crs is None)
+    if there is None:
+        assert double.meta.georef == GeoRef()
+    else:
+        assert double.meta.georef.transform @ (20, 30) == pytest.approx(there @ (10, 15))  # type: ignore[operator]
 
 
 def test_a_scene_without_a_crs_is_not_resampled(make_scene: Callable[..., Path]) -> None:
