@@ -9,6 +9,8 @@ GeoglmError
 │   ├── UnknownModel      no package of that name
 │   └── BadPackage        the package is damaged or inconsistent
 ├── PlanError             tiles, halo and memory that do not fit together
+├── TrainingError         training that cannot begin or go on
+│   └── CheckpointMismatch   the folder holds another training
 ├── AreaOfInterestError   the --aoi file
 ├── LabelError            the reference labels
 └── OutputError           the place written to
@@ -84,6 +86,24 @@ class BadPackage(ModelError):
 
 class PlanError(GeoglmError):
     """Patch, halo, shard and memory do not fit together."""
+
+
+class TrainingError(GeoglmError):
+    """A training cannot begin or go on."""
+
+
+class CheckpointMismatch(TrainingError):
+    """The checkpoint in the folder is of a training on other terms."""
+
+    def __init__(self, path: Path, there: str, asked: str) -> None:
+        super().__init__(path, there, asked)
+
+    def __str__(self) -> str:
+        path, there, asked = self.args
+        return (
+            f"{path}: an earlier training on other terms: {there}, asked for {asked}; go on with the same terms, or "
+            "delete the file, or choose another folder"
+        )
 
 
 class AreaOfInterestError(GeoglmError):

@@ -1,113 +1,231 @@
-"""The training loop: draw, disturb, step, average; checkpoints that a killed run continues from."""
+"""The training loop: draw, step, average; report, and keep checkpoints that a killed run continues from."""
 
 from __future__ import annotations
 
 import copy
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from geoglm.train.augment import borrow_colours, disturb, mix_tiles
-from geoglm.train.losses import segmentation_loss
-from geoglm.train.samples import SampleSet
+from geoglm.train.checkpoint import Learner
+from geoglm.train.curriculum import PLAIN, Stage, scales_at, stage_at
+from geoglm.train.logs import Progress, TrainingLog, Verdict
+from geoglm.train.losses import resolution_weights
+from geoglm.train.samples import Batch, Moment
+
+CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long and how fast to learn."""
+    """How long and how fast to learn.
+
+    Args:
+        steps: of the optimiser.
+        batch: samples of a part; a step sees `parts` of them, spread over the processes that train together.
+        parts: of a step's batch, each drawn by random numbers of its own.
+        side_px: of the crops.
+        peak_rate: learning rate at the top of the one cycle (Smith and Topin 2019, arXiv 1708.07120).
+        encoder_rate: factor on it for the encoder; 0 freezes it, its BatchNorm statistics too.
+        weight_decay: AdamW's (Loshchilov and Hutter 2019, arXiv 1711.05101).
+        clip: largest norm of the gradient.
+        averaging: share of the weights' moving average that stays after a step.
+        seed: of all random numbers.
+        report_every: steps between validations.
+        patience: reports without a better score after which training stops and the best average is taken;
+            0 goes on to the end and takes the last.
+        checkpoint_every_s: seconds between checkpoints, beside those at every report.
+        bf16: run the network in bfloat16 where that is safe (autocast); weights stay float32.
+    """
 
     steps: int = 4500
     batch: int = 6
+    parts: int = 1
     side_px: int = 320
     peak_rate: float = 1.5e-3
     encoder_rate: float = 0.3
     weight_decay: float = 0.02
+    clip: float = 1.0
     averaging: float = 0.998
     seed: int = 1
     report_every: int = 250
+    patience: int = 0
+    checkpoint_every_s: float = 180.0
+    bf16: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "parts", "side_px", "report_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+
+    def reports_after(self, step: int) -> bool:
+        """Whether validation follows `step`, counted from 0."""
+        return (step + 1) % self.report_every == 0 or step + 1 == self.steps
 
 
-def draw_batch(sets: Sequence[SampleSet], schedule: Schedule, step: int, *, water: int) -> tuple[Tensor, Tensor]:
-    """The batch of `step`: a function of the seed and the step alone, so that a resumed run repeats it."""
-    rng = np.random.default_rng((schedule.seed, step))
-    shares = np.array([s.share for s in sets])
-    owners = rng.choice(len(sets), size=schedule.batch, p=shares / shares.sum())
-    crops = [sets[k].draw(rng, schedule.side_px) for k in owners]
-    pixels = [c[0] for c in crops]
-    for k, (_, labels) in enumerate(crops):
-        if rng.random() < 0.25:
-            pixels[k] = borrow_colours(pixels[k], crops[int(rng.integers(len(crops)))][0], float(rng.random()))
-        pixels[k] = disturb(pixels[k], labels, rng, water=water)
-    return mix_tiles(torch.stack(pixels), torch.stack([c[1] for c in crops]), rng)
+def signed(pixels: Tensor) -> Tensor:
+    """0…1 to −1…1, what encoders from ImageNet with mean and std of 0.5 were fed."""
+    return pixels * 2 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """What is learnt, and how.
+
+    Args:
+        draw: the samples of a moment, a function of its random numbers and the moment alone; runs in a thread
+            beside the network.
+        loss: logits ``(n, class, y, x)`` float32 and the batch to a scalar; see `geoglm.train.losses`.
+        validate: the average network, in evaluation mode, to what there is to say about it.
+        prepare: pixels in units of full scale to the network's input; for glances too.
+        curriculum: its stages.
+    """
+
+    schedule: Schedule
+    draw: Callable[[np.random.Generator, Moment], Batch]
+    loss: Callable[[Tensor, Batch], Tensor]
+    validate: Callable[[nn.Module], Verdict]
+    prepare: Callable[[Tensor], Tensor] = signed
+    curriculum: Sequence[Stage] = PLAIN
+
+    def terms(self) -> dict[str, str]:
+        """Everything that is plain in it and decides the course of a training, by name."""
+        kept = {k: v for k, v in asdict(self.schedule).items() if k != "checkpoint_every_s"}
+        return {k: str(v) for k, v in kept.items()} | {"curriculum": str(tuple(self.curriculum))}
+
+
+class Viewer(nn.Module):
+    """A network with its look at the scene: crops, glances and places in, logits out."""
+
+    def __init__(self, network: nn.Module, prepare: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.network = network
+        self.prepare = prepare
+        self.looks = bool(getattr(network, "summary_size", 0))
+
+    def forward(self, pixels: Tensor, glances: Tensor | None, places: Tensor | None) -> Tensor:
+        """Pixels in units of full scale to ``(n, class, y, x)`` logits.
+
+        Raises:
+            ValueError: the network wants to see the whole scene, and the samples bring no glance.
+        """
+        image = self.prepare(pixels).to(memory_format=torch.channels_last)
+        logits: Tensor = self.network(image, *(self._seen(glances, places) if self.looks else ()))
+        return logits
+
+    def _seen(self, glances: Tensor | None, places: Tensor | None) -> tuple[Tensor, Tensor]:
+        if glances is None or places is None:
+            raise ValueError("this network looks at the whole scene; draw samples with glance_px above 0")
+        return self.network.summarise(self.prepare(glances)), places  # type: ignore[operator]
 
 
 def train(
     network: nn.Module,
-    sets: Sequence[SampleSet],
-    schedule: Schedule,
+    plan: TrainingPlan,
     *,
-    class_weights: Tensor,
-    building: int,
-    water: int,
-    checkpoint: Path,
-    validate: Callable[[nn.Module], str],
+    folder: Path,
+    progress: Callable[[Progress], None] = lambda _: None,
 ) -> nn.Module:
-    """Train `network` and return the moving average of its weights.
+    """Train `network` in place, on the device where it is, and return the moving average of its weights.
 
-    Pixels are scaled to −1…1. A `checkpoint` that exists is continued from.
+    Args:
+        folder: for the checkpoint, which is continued from if it exists, the log and the pictures.
+        progress: is told after every step.
+
+    Raises:
+        CheckpointMismatch: the checkpoint in `folder` is of a training on other terms.
     """
-    encoder = [p for n, p in network.named_parameters() if n.startswith("encoder.")]
-    decoder = [p for n, p in network.named_parameters() if not n.startswith("encoder.")]
-    optimiser = torch.optim.AdamW([{"params": encoder}, {"params": decoder}], weight_decay=schedule.weight_decay)
-    rates = [schedule.peak_rate * schedule.encoder_rate, schedule.peak_rate]
-    pace = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=rates, total_steps=schedule.steps, pct_start=0.1)
-    average = copy.deepcopy(network).eval()
-    parts: dict[str, Any] = {"network": network, "average": average, "optimiser": optimiser, "pace": pace}
-    first = 0
-    if checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True)
-        first = saved.pop("step")
-        for name, part in parts.items():
-            part.load_state_dict(saved[name])
-    network.to(memory_format=torch.channels_last).train()
+    schedule = plan.schedule
+    learner = _learner(network, schedule)
+    checkpoint = folder / CHECKPOINT
+    learner.resume(checkpoint, plan.terms())
+    network.to(memory_format=torch.channels_last)
+    model = Viewer(network, plan.prepare)
+    log = TrainingLog(folder, step=learner.step)
+    saved = time.monotonic()
     with ThreadPoolExecutor(1) as drawer:
-        coming = drawer.submit(draw_batch, sets, schedule, first, water=water)
-        began, seen = time.monotonic(), 0.0
-        for step in range(first, schedule.steps):
-            pixels, labels = coming.result()
-            coming = drawer.submit(draw_batch, sets, schedule, step + 1, water=water)
-            scaled = (pixels * 2 - 1).to(memory_format=torch.channels_last)
-            loss = segmentation_loss(network(scaled), labels, class_weights, building=building)
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimiser.step()
-            pace.step()
-            _average(average, network, min(schedule.averaging, (step + 1) / (step + 10)))
-            seen += float(loss.detach())
-            if (step + 1) % schedule.report_every == 0 or step + 1 == schedule.steps:
-                count = (step % schedule.report_every) + 1
-                pause = (time.monotonic() - began) / (step + 1 - first)
-                print(f"step {step + 1} loss {seen / count:.4f} {pause:.2f} s/step {validate(average)}", flush=True)
-                seen = 0.0
-                state = {n: p.state_dict() for n, p in parts.items()} | {"step": step + 1}
-                torch.save(state, checkpoint.with_suffix(".new"))
-                checkpoint.with_suffix(".new").replace(checkpoint)
-    return average
+        coming = _draw_ahead(drawer, plan, learner, learner.step)
+        while learner.step < schedule.steps and not (0 < schedule.patience <= learner.stale):
+            began, step = time.monotonic(), learner.step
+            stage = stage_at(plan.curriculum, step, schedule.steps)
+            batch = coming.result()
+            reports = schedule.reports_after(step)
+            if not reports:
+                coming = _draw_ahead(drawer, plan, learner, step + 1)
+            rate = max(float(r) for r in learner.pace.get_last_lr())
+            loss = _step(model, learner, plan, batch)
+            learner.step = step + 1
+            seconds = round(time.monotonic() - began, 4)
+            log.step({"step": step + 1, "stage": stage.name, "loss": loss, "rate": rate, "seconds": seconds})
+            verdict = None
+            if reports:
+                verdict = plan.validate(learner.average.eval())
+                learner.scores = dict(verdict.by_resolution)
+                if schedule.patience:
+                    learner.judge(verdict.score)
+                log.report(step + 1, verdict)
+                coming = _draw_ahead(drawer, plan, learner, step + 1)
+            if reports or time.monotonic() - saved > schedule.checkpoint_every_s:
+                learner.save(checkpoint, plan.terms())
+                saved = time.monotonic()
+            progress(Progress(step + 1, schedule.steps, stage.name, loss, verdict))
+    log.close()
+    if learner.best is not None:
+        learner.average.load_state_dict(learner.best)
+    return learner.average
 
 
-@torch.no_grad()
-def _average(average: nn.Module, network: nn.Module, keep: float) -> None:
-    """Exponential moving average of weights and of BatchNorm's running statistics."""
-    for old, new in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-        if old.is_floating_point():
-            old.lerp_(new, 1 - keep)
-        else:
-            old.copy_(new)
+def _learner(network: nn.Module, schedule: Schedule) -> Learner:
+    """A network that has learnt nothing yet, its optimiser and its average."""
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        factor = schedule.encoder_rate if name.startswith("encoder.") else 1.0
+        parameter.requires_grad_(factor > 0)
+        if factor > 0:
+            groups.setdefault(schedule.peak_rate * factor, []).append(parameter)
+    optimiser = torch.optim.AdamW([{"params": g} for g in groups.values()], weight_decay=schedule.weight_decay)
+    total = schedule.steps + 1
+    rise = max(0.1, 2 / total)
+    pace = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=list(groups), total_steps=total, pct_start=rise)
+    return Learner(network, optimiser, pace, copy.deepcopy(network).eval())
+
+
+def _draw_ahead(drawer: ThreadPoolExecutor, plan: TrainingPlan, learner: Learner, step: int) -> Future[Batch]:
+    """Begin to draw the batch of `step`: a function of seed, step and latest scores, so a resumed run repeats it."""
+    schedule = plan.schedule
+    stage = stage_at(plan.curriculum, step, schedule.steps)
+    moment = Moment(step, schedule.batch, schedule.side_px, scales_at(stage, learner.scores))
+
+    def drawn() -> Batch:
+        seeds = [(schedule.seed, step, part) for part in range(schedule.parts)]
+        batch = Batch.joined([plan.draw(np.random.default_rng(s), moment) for s in seeds])
+        return batch.weighted(resolution_weights(batch.scales)) if stage.weighted else batch
+
+    return drawer.submit(drawn)
+
+
+def _step(model: nn.Module, learner: Learner, plan: TrainingPlan, batch: Batch) -> float:
+    """One step of the optimiser; returns the loss."""
+    schedule, network = plan.schedule, learner.network
+    torch.manual_seed(schedule.seed * 1_000_003 + learner.step)  # of dropout; a resumed run repeats it
+    network.train()
+    if schedule.encoder_rate == 0 and isinstance(encoder := getattr(network, "encoder", None), nn.Module):
+        encoder.eval()
+    batch = batch.to(next(network.parameters()).device)
+    with torch.autocast(batch.pixels.device.type, torch.bfloat16, enabled=schedule.bf16):
+        logits = model(batch.pixels, batch.glances, batch.places)
+    loss = plan.loss(logits.float(), batch)
+    learner.optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(network.parameters(), schedule.clip)
+    learner.optimiser.step()
+    learner.pace.step()
+    done = learner.step + 1
+    learner.follow(min(schedule.averaging, done / (done + 9)))
+    return float(loss.detach())

@@ -1,77 +1,71 @@
-"""Training: crops show what they say, labels that are partial count as they should, a resumed run is the same."""
+"""Training: a network learns, and a run that was killed and resumed is the same as one undisturbed."""
 
+import csv
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from geoglm.errors import CheckpointMismatch
 from geoglm.nn.segmenter import SegmenterSpec, build_segmenter
 from geoglm.train.augment import disturb, mix_tiles
+from geoglm.train.curriculum import THREE_STAGES
 from geoglm.train.evaluate import confusion_matrix, intersection_over_union
-from geoglm.train.loop import Schedule, train
-from geoglm.train.losses import segmentation_loss
-from geoglm.train.samples import NOT_BUILDING, UNLABELLED, LabelledImage, SampleSet
+from geoglm.train.logs import Progress, Verdict, side_by_side
+from geoglm.train.loop import Schedule, TrainingPlan, train
+from geoglm.train.losses import LossSpec, segmentation_loss
+from geoglm.train.samples import UNLABELLED, Batch, Moment, SampleSet, draw_crops
+from tests.train.scenes import coded_image
 
-WEIGHTS = torch.ones(3)
-
-
-def coded_image(side: int = 160) -> LabelledImage:
-    """An image whose colour tells its label: band k is bright where the label is k."""
-    labels = np.random.default_rng(0).integers(0, 3, (side // 16, side // 16)).astype(np.uint8)
-    labels = labels.repeat(16, 0).repeat(16, 1)
-    pixels = np.stack([np.where(labels == k, 255, 0).astype(np.uint8) for k in range(3)])
-    return LabelledImage(pixels, labels)
+COLOURS = ("ff0000", "00ff00", "0000ff")
 
 
-@pytest.mark.parametrize("scales", [(1.0, 1.0), (0.5, 0.5), (0.3, 0.3), (2.0, 2.0)])
-@pytest.mark.parametrize("centred_on", [(), (0, 1, 2)])
-def test_pixels_and_labels_of_a_crop_belong_together(scales: tuple[float, float], centred_on: tuple[int, ...]) -> None:
-    samples = SampleSet([coded_image(320)], scales, share=1.0, centred_on=centred_on)
-    for seed in range(5):
-        pixels, labels = samples.draw(np.random.default_rng(seed), 64)
-        known = labels != UNLABELLED
-        assert known.float().mean() > 0.5
-        assert (pixels.argmax(0) == labels)[known].float().mean() > 0.85
+def small_plan(**changes: object) -> TrainingPlan:
+    """A plan for images whose colour tells their class."""
+    samples = [SampleSet([coded_image()], (0.8, 1.25), share=1.0)]
+    held_out = coded_image(64)
+
+    def validate(network: torch.nn.Module) -> Verdict:
+        confusion = confusion_matrix(network, [held_out], classes=3, stride=1)
+        with torch.no_grad():
+            found = network(torch.from_numpy(held_out.pixels).float()[None] / 127.5 - 1)[0].argmax(0).numpy()
+        score = float(np.diag(confusion).sum() / confusion.sum())
+        picture = side_by_side(held_out.pixels, held_out.labels, found, colours=COLOURS)
+        return Verdict(score, {"red": score}, {0.5: score, 1.0: 0.9, 2.0: 0.8}, [picture])
+
+    def draw(rng: np.random.Generator, now: Moment) -> Batch:
+        return Batch.of(draw_crops(samples, rng, now))
+
+    schedule = Schedule(**({"steps": 12, "batch": 2, "side_px": 32, "report_every": 4} | changes))  # type: ignore[arg-type]
+    return TrainingPlan(schedule, draw, partial(segmentation_loss, spec=LossSpec()), validate, curriculum=THREE_STAGES)
+
+
+def small_network() -> torch.nn.Module:
+    torch.manual_seed(3)
+    return build_segmenter(SegmenterSpec("pointwise", bands=3, classes=3))
 
 
 def test_a_distorted_crop_stays_in_range_and_a_mixed_one_keeps_its_labels() -> None:
     samples = SampleSet([coded_image()], (1.0, 1.0), share=1.0)
     for seed in range(20):
         rng = np.random.default_rng(seed)
-        pixels, labels = samples.draw(rng, 64)
-        changed = disturb(pixels, labels, rng, water=2)
-        assert changed.shape == pixels.shape
+        drawn = samples.draw(rng, 64)
+        changed = disturb(drawn.pixels, drawn.labels, rng, water=2)
+        assert changed.shape == drawn.pixels.shape
         assert float(changed.min()) >= 0
-        assert float(changed.max()) <= 1
-    drawn = [samples.draw(np.random.default_rng(s), 64) for s in range(6)]
-    pixels, labels = mix_tiles(
-        torch.stack([d[0] for d in drawn]), torch.stack([d[1] for d in drawn]), np.random.default_rng(0)
-    )
+        assert float(changed.max()) < 1 + 1e-5
+    batch = Batch.of([samples.draw(np.random.default_rng(s), 64) for s in range(6)])
+    pixels, labels = mix_tiles(batch.pixels, batch.labels, np.random.default_rng(0))
     known = labels != UNLABELLED
     assert (pixels.argmax(1) == labels)[known].float().mean() > 0.85
-
-
-def test_the_right_answer_costs_least_and_unlabelled_pixels_nothing() -> None:
-    labels = torch.randint(0, 3, (2, 8, 8), generator=torch.Generator().manual_seed(0))
-    right = torch.nn.functional.one_hot(labels, 3).movedim(-1, 1) * 20.0
-    wrong = right.roll(1, dims=1)
-    assert segmentation_loss(right, labels, WEIGHTS, building=0) < 0.02
-    assert segmentation_loss(wrong, labels, WEIGHTS, building=0) > 5
-    nothing = torch.full_like(labels, UNLABELLED)
-    assert segmentation_loss(wrong, nothing, WEIGHTS, building=0) == 0
-
-
-def test_a_pixel_that_is_no_building_may_be_anything_else() -> None:
-    labels = torch.full((1, 4, 4), NOT_BUILDING)
-    costs = []
-    for k in range(3):
-        logits = torch.zeros(1, 3, 4, 4)
-        logits[:, k] = 10
-        costs.append(float(segmentation_loss(logits, labels, WEIGHTS, building=0)))
-    assert costs[0] > 4
-    assert costs[1] == pytest.approx(costs[2])
-    assert costs[1] < 0.01
 
 
 def test_intersection_over_union_is_what_its_name_says() -> None:
@@ -80,42 +74,102 @@ def test_intersection_over_union_is_what_its_name_says() -> None:
     assert np.isnan(iou[2])
 
 
-def test_a_run_stopped_and_resumed_gives_the_weights_of_one_undisturbed(tmp_path: Path) -> None:
-    samples = [SampleSet([coded_image()], (0.8, 1.25), share=1.0)]
+def test_a_run_killed_and_resumed_gives_the_weights_of_one_undisturbed(tmp_path: Path) -> None:
+    """Two kills: one a step after a checkpoint, one in the middle between two."""
+    calm = train(small_network(), small_plan(), folder=tmp_path / "calm")
+    for when in (5, 10):
+        code = f"from tests.train.test_training import die_at; die_at({when}, {str(tmp_path / 'shaken')!r})"
+        ended = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False)
+        assert ended.returncode == -9
+    again = train(small_network(), small_plan(), folder=tmp_path / "shaken")
+    assert all(torch.equal(a, b) for a, b in zip(calm.state_dict().values(), again.state_dict().values(), strict=True))
+    states = [torch.load(tmp_path / n / "checkpoint.pt", weights_only=True) for n in ("calm", "shaken")]
+    assert flat(states[0]) == flat(states[1])
+    for name in ("steps.csv", "scores.csv"):
+        tables = [list(csv.DictReader((tmp_path / n / name).read_text().splitlines())) for n in ("calm", "shaken")]
+        assert [r | {"seconds": ""} for r in tables[0]] == [r | {"seconds": ""} for r in tables[1]]
 
-    def run(name: str, stop_after: int | None = None) -> list[torch.Tensor]:
-        torch.manual_seed(3)
-        network = build_segmenter(SegmenterSpec("pointwise", bands=3, classes=3))
 
-        def validate(_: torch.nn.Module) -> str:
-            validated.append(1)
-            return ""
+def die_at(step: int, folder: str) -> None:
+    """Train until the batch of `step` is to be drawn; then die as by the kernel's hand."""
+    plan = small_plan(checkpoint_every_s=0.0)
 
-        def stop(_: torch.nn.Module) -> str:
-            if len(validated) == stop_after:
-                raise KeyboardInterrupt
-            return validate(_)
+    def draw(rng: np.random.Generator, now: Moment) -> Batch:
+        if now.step == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return plan.draw(rng, now)
 
-        validated: list[int] = []
-        schedule = Schedule(steps=12, batch=2, side_px=32, report_every=4)
-        averaged = train(
-            network,
-            samples,
-            schedule,
-            class_weights=WEIGHTS,
-            building=0,
-            water=2,
-            checkpoint=tmp_path / name,
-            validate=stop,
-        )
-        return list(averaged.state_dict().values())
+    train(small_network(), replace(plan, draw=draw), folder=Path(folder))
 
-    calm = run("calm.pt")
-    with pytest.raises(KeyboardInterrupt):
-        run("shaken.pt", stop_after=1)
-    again = run("shaken.pt")
-    assert all(torch.equal(a, b) for a, b in zip(calm, again, strict=True))
-    trained = build_segmenter(SegmenterSpec("pointwise", bands=3, classes=3)).eval()
-    trained.load_state_dict(dict(zip(trained.state_dict(), calm, strict=True)))
-    confusion = confusion_matrix(trained, [coded_image()], classes=3, stride=1)
-    assert confusion.sum() == 160 * 160
+
+def flat(state: object) -> object:
+    """A nested state with its tensors as plain numbers, so that two can be compared."""
+    match state:
+        case torch.Tensor():
+            return state.tolist()
+        case dict():
+            return {k: flat(v) for k, v in state.items()}
+        case list() | tuple():
+            return [flat(v) for v in state]
+        case _:
+            return state
+
+
+def test_a_training_learns_tells_how_far_it_is_and_leaves_pictures(tmp_path: Path) -> None:
+    told: list[Progress] = []
+    plan = small_plan(steps=40, peak_rate=0.1, averaging=0.5, report_every=20)
+    network = train(small_network(), plan, folder=tmp_path, progress=told.append)
+    assert plan.validate(network).score > 0.95
+    assert [p.step for p in told] == list(range(1, 41))
+    assert [p.step for p in told if p.verdict] == [20, 40]
+    assert {p.stage for p in told} == {"fixed", "random", "tuning"}
+    with Image.open(tmp_path / "pictures" / "step-000040.png") as picture:
+        assert picture.size == (3 * 64, 64)
+    again = train(small_network(), plan, folder=tmp_path)
+    assert all(torch.equal(a, b) for a, b in zip(again.parameters(), network.parameters(), strict=True))
+
+
+def test_training_on_other_terms_does_not_go_on_from_a_checkpoint(tmp_path: Path) -> None:
+    train(small_network(), small_plan(steps=2), folder=tmp_path)
+    with pytest.raises(CheckpointMismatch, match="steps 2, asked for 3"):
+        train(small_network(), small_plan(steps=3), folder=tmp_path)
+
+
+def test_a_training_stops_when_it_gets_no_better_and_gives_its_best(tmp_path: Path) -> None:
+    scores = iter([0.5, 0.7, 0.6, 0.6, 0.9])
+    seen = []
+
+    def validate(network: torch.nn.Module) -> Verdict:
+        seen.append([p.clone() for p in network.parameters()])
+        return Verdict(next(scores))
+
+    plan = replace(small_plan(steps=20, patience=2), validate=validate)
+    network = train(small_network(), plan, folder=tmp_path)
+    assert len(seen) == 4
+    assert all(torch.equal(a, b) for a, b in zip(network.parameters(), seen[1], strict=True))
+
+
+def test_a_frozen_encoder_keeps_its_weights_and_statistics(tmp_path: Path) -> None:
+    network = EncoderAndHead()
+    before = [v.clone() for v in network.encoder.state_dict().values()]
+    head = network.head.weight.clone()
+    train(network, small_plan(steps=3, encoder_rate=0.0), folder=tmp_path)
+    assert all(torch.equal(a, b) for a, b in zip(before, network.encoder.state_dict().values(), strict=True))
+    assert not torch.equal(head, network.head.weight)
+
+
+class EncoderAndHead(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.BatchNorm2d(4))
+        self.head = torch.nn.Conv2d(4, 3, 1)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.head(self.encoder(image))
+        return logits
+
+
+def test_bfloat16_learns_too(tmp_path: Path) -> None:
+    network = train(small_network(), small_plan(steps=40, peak_rate=0.1, averaging=0.5, bf16=True), folder=tmp_path)
+    assert small_plan().validate(network).score > 0.95
+    assert all(p.dtype == torch.float32 for p in network.parameters())
