@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from geoglm.apps.cli_options import parsed, plan_options
+from geoglm.apps.progress import progress_bar
 from geoglm.errors import GeoglmError, OutputError
-from geoglm.options import HaloRule, PatchRule, SegmentOptions, parse_bands, parse_memory, parse_scale
 from geoglm.version import __version__
 
 if TYPE_CHECKING:
@@ -61,71 +60,12 @@ def main() -> None:
     """
 
 
-def _plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that shape a plan, shared by `segment` and `info`."""
-    options = (
-        click.option(
-            "-m", "--model", default="auto", show_default=True, help="Name of a shipped model, or folder of a package."
-        ),
-        click.option("--bands", help="Scene bands for the model's bands, counted from 1, e.g. 4,3,2."),
-        click.option("--scale", help="Pixel value that counts as full scale, e.g. 10000, or auto (99.5th percentile)."),
-        click.option("--resample", type=float, help="Work at this ground sample distance in metres."),
-        click.option("--patch", default="auto", show_default=True, help="Side of a tile: auto, stepwise, or pixels."),
-        click.option("--halo", default="auto", show_default=True, help="Border of a tile: auto, exact, or pixels."),
-        click.option(
-            "--blend/--no-blend", default=None, help="Fade tiles into each other [on where a model needs it]."
-        ),
-        click.option("--memory", default="2GB", show_default=True, help="Memory to stay within, e.g. 4GB."),
-        click.option("--workers", type=int, default=0, help="Threads that work on shards [one per core]."),
-        click.option("--shard", type=int, default=0, help="Side of a shard in pixels [about 2048]."),
-        click.option(
-            "--precision",
-            type=click.Choice(["auto", "f32", "bf16"]),
-            default="auto",
-            show_default=True,
-            help="Arithmetic of the network; auto takes bf16 where the CPU has it.",
-        ),
-        click.option(
-            "--device",
-            type=click.Choice(["auto", "cpu", "torch-cpu", "cuda"]),
-            default="auto",
-            show_default=True,
-            help="cpu is OpenVINO.",
-        ),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def _parsed(given: dict[str, Any]) -> SegmentOptions:
-    """Options as typed, as options proven."""
-    return SegmentOptions(
-        model=given["model"],
-        bands=parse_bands(given["bands"]),
-        scale=parse_scale(given["scale"]),
-        resample=given["resample"],
-        patch=PatchRule.parse(given["patch"]),
-        halo=HaloRule.parse(given["halo"]),
-        blend=given["blend"],
-        memory=parse_memory(given["memory"]),
-        workers=given["workers"],
-        shard_px=given["shard"],
-        precision=given["precision"],
-        device=given["device"],
-        probabilities=given.get("probabilities", False),
-        vectors=given.get("vectors", "gpkg"),
-        min_area=given.get("min_area", 0.0),
-        aoi=given.get("aoi"),
-    )
-
-
 @main.command()
 @click.argument("scenes", metavar="SCENE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Folder for the results [SCENE-geoglm beside the scene]."
 )
-@_plan_options
+@plan_options
 @click.option("--probabilities", is_flag=True, help="Also write the probability of every class.")
 @click.option(
     "--vectors",
@@ -152,7 +92,7 @@ def segment(scenes: tuple[Path, ...], output: Path | None, as_json: bool, quiet:
     geoglm segment ortho.tif -o out --min-area 20 --vectors parquet
     geoglm segment ortho16.tif --bands 3,2,1 --scale auto
     """
-    options = _parsed(given)
+    options = parsed(given)
     from geoglm.io.geotiff import RasterFile
     from geoglm.jobs.segment import default_output, segment_file
 
@@ -164,7 +104,7 @@ def segment(scenes: tuple[Path, ...], output: Path | None, as_json: bool, quiet:
         RasterFile(scene)
     summaries = []
     for scene, folder in zip(scenes, folders, strict=True):
-        with _progress(shown=not quiet and not as_json) as progress:
+        with progress_bar(shown=not quiet and not as_json) as progress:
             result = segment_file(scene, folder, options, progress)
         summaries.append(result.as_dict())
         if not quiet:
@@ -174,41 +114,6 @@ def segment(scenes: tuple[Path, ...], output: Path | None, as_json: bool, quiet:
             _print_areas(result, scene)
     if as_json:
         click.echo(json.dumps(summaries[0] if len(summaries) == 1 else summaries, indent=2))
-
-
-@contextmanager
-def _progress(*, shown: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on stderr with the phase, megapixels a second and the time left."""
-    if not (shown and sys.stderr.isatty()):
-        yield lambda phase, done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    task = bar.add_task("", total=None, rate="")
-    phases: set[str] = set()
-
-    def report(phase: str, done: int, total: int) -> None:
-        bar.start()  # only now: a refusal before any work is one line and no bar
-        if phase not in phases:
-            phases.add(phase)
-            bar.reset(task, description=phase, total=total or None, completed=done, rate="")
-        speed = bar.tasks[0].speed
-        bar.update(task, completed=done, rate=f"{speed / 1e6:.1f} Mpx/s" if speed else "")
-
-    try:
-        yield report
-    finally:
-        if phases:
-            bar.stop()
 
 
 def _print_areas(result: SegmentResult, scene: Path) -> None:
@@ -234,11 +139,11 @@ def _print_areas(result: SegmentResult, scene: Path) -> None:
 
 @main.command()
 @click.argument("scene", type=click.Path(path_type=Path))
-@_plan_options
+@plan_options
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def info(scene: Path, as_json: bool, **given: Any) -> None:
     """What geoglm understands of SCENE, which model fits it, the plan, and the memory and time it expects."""
-    options = _parsed(given)
+    options = parsed(given)
     from geoglm.jobs.info import scene_facts
 
     facts = scene_facts(scene, options)

@@ -1,0 +1,69 @@
+"""Options that several commands share: declared once, parsed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from geoglm.options import HaloRule, PatchRule, SegmentOptions, parse_bands, parse_memory, parse_scale
+
+
+def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that shape a plan, shared by every command that runs a model."""
+    options = (
+        click.option(
+            "-m", "--model", default="auto", show_default=True, help="Name of a shipped model, or folder of a package."
+        ),
+        click.option("--bands", help="Scene bands for the model's bands, counted from 1, e.g. 4,3,2."),
+        click.option("--scale", help="Pixel value that counts as full scale, e.g. 10000, or auto (99.5th percentile)."),
+        click.option("--resample", type=float, help="Work at this ground sample distance in metres."),
+        click.option("--patch", default="auto", show_default=True, help="Side of a tile: auto, stepwise, or pixels."),
+        click.option("--halo", default="auto", show_default=True, help="Border of a tile: auto, exact, or pixels."),
+        click.option(
+            "--blend/--no-blend", default=None, help="Fade tiles into each other [on where a model needs it]."
+        ),
+        click.option("--memory", default="2GB", show_default=True, help="Memory to stay within, e.g. 4GB."),
+        click.option("--workers", type=int, default=0, help="Threads that work on shards [one per core]."),
+        click.option("--shard", type=int, default=0, help="Side of a shard in pixels [about 2048]."),
+        click.option(
+            "--precision",
+            type=click.Choice(["auto", "f32", "bf16"]),
+            default="auto",
+            show_default=True,
+            help="Arithmetic of the network; auto takes bf16 where the CPU has it.",
+        ),
+        click.option(
+            "--device",
+            type=click.Choice(["auto", "cpu", "torch-cpu", "cuda"]),
+            default="auto",
+            show_default=True,
+            help="cpu is OpenVINO.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def parsed(given: dict[str, Any]) -> SegmentOptions:
+    """Options as typed, as options proven."""
+    return SegmentOptions(
+        model=given["model"],
+        bands=parse_bands(given["bands"]),
+        scale=parse_scale(given["scale"]),
+        resample=given["resample"],
+        patch=PatchRule.parse(given["patch"]),
+        halo=HaloRule.parse(given["halo"]),
+        blend=given["blend"],
+        memory=parse_memory(given["memory"]),
+        workers=given["workers"],
+        shard_px=given["shard"],
+        precision=given["precision"],
+        device=given["device"],
+        probabilities=given.get("probabilities", False),
+        vectors=given.get("vectors", "gpkg"),
+        min_area=given.get("min_area", 0.0),
+        aoi=given.get("aoi"),
+    )
