@@ -48,6 +48,8 @@ class Progress:
         step: steps done, of `steps`.
         stage: of the curriculum.
         loss: of the last step.
+        rate: learning rate of the last step, the highest of all parameters'.
+        seconds: that the last step took.
         verdict: where the last step was reported on.
     """
 
@@ -55,6 +57,8 @@ class Progress:
     steps: int
     stage: str
     loss: float
+    rate: float
+    seconds: float
     verdict: Verdict | None = None
 
 
@@ -77,12 +81,12 @@ class TrainingLog:
 
             self._board = SummaryWriter(str(folder), purge_step=step)
 
-    def step(self, row: Mapping[str, float | str]) -> None:
-        """One step, by `STEP_COLUMNS`."""
-        _append(self.folder / STEPS, row)
+    def step(self, done: Progress) -> None:
+        """One step."""
+        _append(self.folder / STEPS, {name: getattr(done, name) for name in STEP_COLUMNS})
         if self._board is not None:
             for name in ("loss", "rate"):
-                self._board.add_scalar(name, row[name], row["step"])
+                self._board.add_scalar(name, getattr(done, name), done.step)
 
     def report(self, step: int, verdict: Verdict) -> None:
         """What validation found after `step` steps."""

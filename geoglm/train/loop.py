@@ -6,7 +6,7 @@ import copy
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from geoglm.train.checkpoint import Learner
 from geoglm.train.curriculum import PLAIN, Stage, scales_at, stage_at
 from geoglm.train.logs import Progress, TrainingLog, Verdict
 from geoglm.train.losses import resolution_weights
+from geoglm.train.parallel import distributed, own_parts, rank, told_by_first
 from geoglm.train.samples import Batch, Moment
 
 CHECKPOINT = "checkpoint.pt"
@@ -134,51 +135,62 @@ def train(
 ) -> nn.Module:
     """Train `network` in place, on the device where it is, and return the moving average of its weights.
 
+    Processes that `geoglm.train.parallel.launch` started call this together, each with the same network and plan.
+
     Args:
         folder: for the checkpoint, which is continued from if it exists, the log and the pictures.
         progress: is told after every step.
 
     Raises:
+        TrainingError: the parts of a batch cannot be shared out among the processes.
         CheckpointMismatch: the checkpoint in `folder` is of a training on other terms.
     """
     schedule = plan.schedule
     learner = _learner(network, schedule)
-    checkpoint = folder / CHECKPOINT
-    learner.resume(checkpoint, plan.terms())
+    learner.resume(folder / CHECKPOINT, plan.terms())
     network.to(memory_format=torch.channels_last)
-    model = Viewer(network, plan.prepare)
-    log = TrainingLog(folder, step=learner.step)
-    saved = time.monotonic()
+    model = distributed(Viewer(network, plan.prepare))
+    diary = _Diary(learner, plan, folder, progress) if rank() == 0 else None
     with ThreadPoolExecutor(1) as drawer:
-        coming = _draw_ahead(drawer, plan, learner, learner.step)
+        coming = _draw_ahead(drawer, plan, learner)
         while learner.step < schedule.steps and not (0 < schedule.patience <= learner.stale):
-            began, step = time.monotonic(), learner.step
-            stage = stage_at(plan.curriculum, step, schedule.steps)
+            reports = schedule.reports_after(learner.step)
             batch = coming.result()
-            reports = schedule.reports_after(step)
             if not reports:
-                coming = _draw_ahead(drawer, plan, learner, step + 1)
-            rate = max(float(r) for r in learner.pace.get_last_lr())
-            loss = _step(model, learner, plan, batch)
-            learner.step = step + 1
-            seconds = round(time.monotonic() - began, 4)
-            log.step({"step": step + 1, "stage": stage.name, "loss": loss, "rate": rate, "seconds": seconds})
-            verdict = None
+                coming = _draw_ahead(drawer, plan, learner, steps=1)
+            done = _step(model, learner, plan, batch)
             if reports:
-                verdict = plan.validate(learner.average.eval())
-                learner.scores = dict(verdict.by_resolution)
-                if schedule.patience:
-                    learner.judge(verdict.score)
-                log.report(step + 1, verdict)
-                coming = _draw_ahead(drawer, plan, learner, step + 1)
-            if reports or time.monotonic() - saved > schedule.checkpoint_every_s:
-                learner.save(checkpoint, plan.terms())
-                saved = time.monotonic()
-            progress(Progress(step + 1, schedule.steps, stage.name, loss, verdict))
-    log.close()
+                done = replace(done, verdict=_judge(learner, plan))
+                coming = _draw_ahead(drawer, plan, learner)  # not before: a curriculum may follow the verdict
+            if diary is not None:
+                diary.note(done)
+    if diary is not None:
+        diary.log.close()
     if learner.best is not None:
         learner.average.load_state_dict(learner.best)
     return learner.average
+
+
+class _Diary:
+    """What the process of rank 0 keeps of a training: tables, pictures, checkpoints."""
+
+    def __init__(
+        self, learner: Learner, plan: TrainingPlan, folder: Path, progress: Callable[[Progress], None]
+    ) -> None:
+        self.learner, self.plan, self.progress = learner, plan, progress
+        self.checkpoint = folder / CHECKPOINT
+        self.log = TrainingLog(folder, step=learner.step)
+        self.saved = time.monotonic()
+
+    def note(self, done: Progress) -> None:
+        """One step, and what validation found if it followed."""
+        self.log.step(done)
+        if done.verdict is not None:
+            self.log.report(done.step, done.verdict)
+        if done.verdict is not None or time.monotonic() - self.saved > self.plan.schedule.checkpoint_every_s:
+            self.learner.save(self.checkpoint, self.plan.terms())
+            self.saved = time.monotonic()
+        self.progress(done)
 
 
 def _learner(network: nn.Module, schedule: Schedule) -> Learner:
@@ -196,24 +208,27 @@ def _learner(network: nn.Module, schedule: Schedule) -> Learner:
     return Learner(network, optimiser, pace, copy.deepcopy(network).eval())
 
 
-def _draw_ahead(drawer: ThreadPoolExecutor, plan: TrainingPlan, learner: Learner, step: int) -> Future[Batch]:
-    """Begin to draw the batch of `step`: a function of seed, step and latest scores, so a resumed run repeats it."""
-    schedule = plan.schedule
+def _draw_ahead(drawer: ThreadPoolExecutor, plan: TrainingPlan, learner: Learner, *, steps: int = 0) -> Future[Batch]:
+    """Begin to draw this process's part of the batch `steps` ahead.
+
+    It is a function of seed, step and latest scores, so that a resumed run repeats it.
+    """
+    schedule, step = plan.schedule, learner.step + steps
     stage = stage_at(plan.curriculum, step, schedule.steps)
     moment = Moment(step, schedule.batch, schedule.side_px, scales_at(stage, learner.scores))
+    seeds = [(schedule.seed, step, part) for part in own_parts(schedule.parts)]
 
     def drawn() -> Batch:
-        seeds = [(schedule.seed, step, part) for part in range(schedule.parts)]
         batch = Batch.joined([plan.draw(np.random.default_rng(s), moment) for s in seeds])
         return batch.weighted(resolution_weights(batch.scales)) if stage.weighted else batch
 
     return drawer.submit(drawn)
 
 
-def _step(model: nn.Module, learner: Learner, plan: TrainingPlan, batch: Batch) -> float:
-    """One step of the optimiser; returns the loss."""
-    schedule, network = plan.schedule, learner.network
-    torch.manual_seed(schedule.seed * 1_000_003 + learner.step)  # of dropout; a resumed run repeats it
+def _step(model: nn.Module, learner: Learner, plan: TrainingPlan, batch: Batch) -> Progress:
+    """One step of the optimiser."""
+    schedule, network, began = plan.schedule, learner.network, time.monotonic()
+    torch.manual_seed((schedule.seed * 1000 + rank()) * 1_000_003 + learner.step)  # dropout repeats in a resumed run
     network.train()
     if schedule.encoder_rate == 0 and isinstance(encoder := getattr(network, "encoder", None), nn.Module):
         encoder.eval()
@@ -224,8 +239,20 @@ def _step(model: nn.Module, learner: Learner, plan: TrainingPlan, batch: Batch) 
     learner.optimiser.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(network.parameters(), schedule.clip)
+    rate = max(float(r) for r in learner.pace.get_last_lr())
     learner.optimiser.step()
     learner.pace.step()
-    done = learner.step + 1
-    learner.follow(min(schedule.averaging, done / (done + 9)))
-    return float(loss.detach())
+    learner.step += 1
+    learner.follow(min(schedule.averaging, learner.step / (learner.step + 9)))
+    stage = stage_at(plan.curriculum, learner.step - 1, schedule.steps).name
+    return Progress(learner.step, schedule.steps, stage, float(loss.detach()), rate, time.monotonic() - began)
+
+
+def _judge(learner: Learner, plan: TrainingPlan) -> Verdict:
+    """Validate in the process of rank 0, and let all processes draw the same conclusions."""
+    found = plan.validate(learner.average.eval()) if rank() == 0 else Verdict(0.0)
+    score, scores = told_by_first((found.score, dict(found.by_resolution)))
+    learner.scores = scores
+    if plan.schedule.patience:
+        learner.judge(score)
+    return found

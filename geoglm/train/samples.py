@@ -165,7 +165,8 @@ class Batch:
     def to(self, device: torch.device) -> Batch:
         """This batch on `device`."""
         moved: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Batch(**{k: v if v is None else v.to(device) for k, v in moved.items()})
+        moved.update({k: v.to(device) for k, v in moved.items() if v is not None})
+        return Batch(**moved)
 
 
 @dataclass(frozen=True, slots=True)

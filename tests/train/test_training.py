@@ -1,12 +1,9 @@
 """Training: a network learns, and a run that was killed and resumed is the same as one undisturbed."""
 
 import csv
-import os
-import signal
 import subprocess
 import sys
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,42 +12,12 @@ import torch
 from PIL import Image
 
 from geoglm.errors import CheckpointMismatch
-from geoglm.nn.segmenter import SegmenterSpec, build_segmenter
 from geoglm.train.augment import disturb, mix_tiles
-from geoglm.train.curriculum import THREE_STAGES
-from geoglm.train.evaluate import confusion_matrix, intersection_over_union
-from geoglm.train.logs import Progress, Verdict, side_by_side
-from geoglm.train.loop import Schedule, TrainingPlan, train
-from geoglm.train.losses import LossSpec, segmentation_loss
-from geoglm.train.samples import UNLABELLED, Batch, Moment, SampleSet, draw_crops
-from tests.train.scenes import coded_image
-
-COLOURS = ("ff0000", "00ff00", "0000ff")
-
-
-def small_plan(**changes: object) -> TrainingPlan:
-    """A plan for images whose colour tells their class."""
-    samples = [SampleSet([coded_image()], (0.8, 1.25), share=1.0)]
-    held_out = coded_image(64)
-
-    def validate(network: torch.nn.Module) -> Verdict:
-        confusion = confusion_matrix(network, [held_out], classes=3, stride=1)
-        with torch.no_grad():
-            found = network(torch.from_numpy(held_out.pixels).float()[None] / 127.5 - 1)[0].argmax(0).numpy()
-        score = float(np.diag(confusion).sum() / confusion.sum())
-        picture = side_by_side(held_out.pixels, held_out.labels, found, colours=COLOURS)
-        return Verdict(score, {"red": score}, {0.5: score, 1.0: 0.9, 2.0: 0.8}, [picture])
-
-    def draw(rng: np.random.Generator, now: Moment) -> Batch:
-        return Batch.of(draw_crops(samples, rng, now))
-
-    schedule = Schedule(**({"steps": 12, "batch": 2, "side_px": 32, "report_every": 4} | changes))  # type: ignore[arg-type]
-    return TrainingPlan(schedule, draw, partial(segmentation_loss, spec=LossSpec()), validate, curriculum=THREE_STAGES)
-
-
-def small_network() -> torch.nn.Module:
-    torch.manual_seed(3)
-    return build_segmenter(SegmenterSpec("pointwise", bands=3, classes=3))
+from geoglm.train.evaluate import intersection_over_union
+from geoglm.train.logs import Progress, Verdict
+from geoglm.train.loop import train
+from geoglm.train.samples import UNLABELLED, Batch, SampleSet
+from tests.train.scenes import coded_image, small_network, small_plan
 
 
 def test_a_distorted_crop_stays_in_range_and_a_mixed_one_keeps_its_labels() -> None:
@@ -78,7 +45,7 @@ def test_a_run_killed_and_resumed_gives_the_weights_of_one_undisturbed(tmp_path:
     """Two kills: one a step after a checkpoint, one in the middle between two."""
     calm = train(small_network(), small_plan(), folder=tmp_path / "calm")
     for when in (5, 10):
-        code = f"from tests.train.test_training import die_at; die_at({when}, {str(tmp_path / 'shaken')!r})"
+        code = f"from tests.train.scenes import die_at; die_at({when}, {str(tmp_path / 'shaken')!r})"
         ended = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False)
         assert ended.returncode == -9
     again = train(small_network(), small_plan(), folder=tmp_path / "shaken")
@@ -88,18 +55,6 @@ def test_a_run_killed_and_resumed_gives_the_weights_of_one_undisturbed(tmp_path:
     for name in ("steps.csv", "scores.csv"):
         tables = [list(csv.DictReader((tmp_path / n / name).read_text().splitlines())) for n in ("calm", "shaken")]
         assert [r | {"seconds": ""} for r in tables[0]] == [r | {"seconds": ""} for r in tables[1]]
-
-
-def die_at(step: int, folder: str) -> None:
-    """Train until the batch of `step` is to be drawn; then die as by the kernel's hand."""
-    plan = small_plan(checkpoint_every_s=0.0)
-
-    def draw(rng: np.random.Generator, now: Moment) -> Batch:
-        if now.step == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return plan.draw(rng, now)
-
-    train(small_network(), replace(plan, draw=draw), folder=Path(folder))
 
 
 def flat(state: object) -> object:
