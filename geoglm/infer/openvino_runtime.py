@@ -37,6 +37,8 @@ class OpenVinoRuntime:
         precision: ``auto`` lets OpenVINO use bf16 where the CPU has it.
         streams: how many threads will call at once.
         cache: folder for converted and compiled graphs.
+        glance: ``(band, y, x)`` float32 raw pixels of the whole scene made small, for a network that looks at it;
+            summarised in float32 by a graph of its own.
     """
 
     batch = 1
@@ -52,19 +54,21 @@ class OpenVinoRuntime:
         precision: Precision,
         streams: int,
         cache: Path,
+        glance: NDArray[np.float32] | None = None,
     ) -> None:
         core = ov.Core()
         cache = _usable(cache)
-        graph = _converted(build, key=key, bands=bands, cache=cache)
-        try:
-            model = core.read_model(graph)
-        except RuntimeError:  # damaged in the cache: made anew
-            shutil.rmtree(graph.parent)
-            model = core.read_model(_converted(build, key=key, bands=bands, cache=cache))
-        model.reshape([self.batch, bands, *patch])
+        model = _kept(core, build, key=key, cache=cache)
+        shapes = [[self.batch, bands, *patch]]
+        self._of_scene: tuple[NDArray[np.float32], ...] = ()
+        if glance is not None:
+            summary = _summary(core, build, glance, key=key, cache=cache)
+            self._of_scene = (np.repeat(summary, self.batch, axis=0),)
+            shapes += [[self.batch, summary.shape[1]], [self.batch, 5]]
+        model.reshape(dict(enumerate(shapes)))
         steps = ov.preprocess.PrePostProcessor(model)
-        steps.input().tensor().set_element_type(ELEMENT[dtype])
-        steps.input().preprocess().convert_element_type(ov.Type.f32)
+        steps.input(0).tensor().set_element_type(ELEMENT[dtype])
+        steps.input(0).preprocess().convert_element_type(ov.Type.f32)
         model = steps.build()
         threads = len(os.sched_getaffinity(0))
         settings: dict[str, Any] = {
@@ -79,14 +83,17 @@ class OpenVinoRuntime:
         actual = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         self.name = f"openvino-{actual}"
 
-    def infer(self, tiles: NDArray[np.generic]) -> tuple[NDArray[np.generic], ...]:
+    def infer(
+        self, tiles: NDArray[np.generic], places: NDArray[np.float32] | None = None
+    ) -> tuple[NDArray[np.generic], ...]:
         """See `Runtime.infer`."""
-        return in_full_batches(tiles, self.batch, self._run)
+        return in_full_batches(self.batch, self._run, tiles, places)
 
-    def _run(self, tiles: NDArray[np.generic]) -> tuple[NDArray[np.generic], ...]:
+    def _run(self, tiles: NDArray[np.generic], *places: NDArray[np.float32]) -> tuple[NDArray[np.generic], ...]:
         if not hasattr(self._mine, "request"):
             self._mine.request = self._compiled.create_infer_request()
-        answer = self._mine.request.infer({0: np.ascontiguousarray(tiles)}, share_inputs=True)
+        inputs = (np.ascontiguousarray(tiles), *self._of_scene, *places)
+        answer = self._mine.request.infer(dict(enumerate(inputs)), share_inputs=True)
         return tuple(np.array(answer[k]) for k in range(len(self._compiled.outputs)))
 
 
@@ -108,12 +115,39 @@ def _usable(cache: Path) -> Path:
         return Path(alone.name)
 
 
-def _converted(build: Callable[[], Any], *, key: str, bands: int, cache: Path) -> Path:
+def _summary(
+    core: ov.Core, build: Callable[[], Any], glance: NDArray[np.float32], *, key: str, cache: Path
+) -> NDArray[np.float32]:
+    """``(1, k)`` of what the network keeps of the scene's glance."""
+
+    def build_summary() -> Any:
+        from geoglm.infer.scoring import SummaryGraph
+
+        return SummaryGraph(build())
+
+    model = _kept(core, build_summary, key=f"{key} summary", cache=cache)
+    model.reshape([1, *glance.shape])
+    exact = {"CACHE_DIR": str(cache / "compiled"), "INFERENCE_PRECISION_HINT": "f32"}
+    summary: NDArray[np.float32] = core.compile_model(model, "CPU", exact)(glance[None])[0]
+    return summary
+
+
+def _kept(core: ov.Core, build: Callable[[], Any], *, key: str, cache: Path) -> ov.Model:
+    """The graph from the cache, converted where it is not there or damaged."""
+    graph = _converted(build, key=key, cache=cache)
+    try:
+        return core.read_model(graph)
+    except RuntimeError:
+        shutil.rmtree(graph.parent)
+        return core.read_model(_converted(build, key=key, cache=cache))
+
+
+def _converted(build: Callable[[], Any], *, key: str, cache: Path) -> Path:
     """The graph as OpenVINO's own file, converted at the first use and kept; made whole or not at all."""
     name = hashlib.sha256(f"{key} openvino {ov.__version__}".encode()).hexdigest()[:24]
     folder = cache / name
     if not (folder / "graph.xml").exists():
-        model = _converted_from_torch(build(), bands)
+        model = _converted_from_torch(build())
         draft = Path(tempfile.mkdtemp(dir=cache))
         ov.save_model(model, draft / "graph.xml", compress_to_fp16=False)
         try:
@@ -123,23 +157,20 @@ def _converted(build: Callable[[], Any], *, key: str, bands: int, cache: Path) -
     return folder / "graph.xml"
 
 
-def _converted_from_torch(graph: Any, bands: int) -> ov.Model:
+def _converted_from_torch(graph: Any) -> ov.Model:
     """The graph in OpenVINO's terms, of any size of tile.
 
     Through the frontend itself: `openvino.convert_model` would send usage statistics to the network.
     """
-    import torch
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
     from torch.jit._trace import TracerWarning
 
-    # traced small: the trace is as slow as the tile is large, and the graph is reshaped anyway
-    side = 64 * graph.reduce
-    example = torch.zeros(1, bands, side, side)
     with warnings.catch_warnings():
         # OpenVINO traces through torch.jit, which torch calls deprecated
         for kind in (FutureWarning, DeprecationWarning, TracerWarning):
             warnings.simplefilter("ignore", kind)
-        decoder = TorchScriptPythonDecoder(graph, example_input=example)
+        # traced small: the trace is as slow as the tile is large, and the graph is reshaped anyway
+        decoder = TorchScriptPythonDecoder(graph, example_input=graph.example())
         frontend = FrontEndManager().load_by_framework("pytorch")
         return frontend.convert(frontend.load(decoder))

@@ -11,6 +11,7 @@ from geoglm.infer.runtime import Runtime
 from geoglm.stitch.mosaic import blend_tiles, place_core, scores_of
 from geoglm.tiling.batches import batches
 from geoglm.tiling.grid import Tile
+from geoglm.tiling.place import Frame
 from geoglm.tiling.shards import Shard
 from geoglm.types import PixelBox, Scores
 
@@ -26,6 +27,7 @@ class Predictor:
         values: class value of each of the network's outputs.
         blend_px: half-width of the fade between tiles; 0 cuts them at their cores.
         layers: keep the probability of every class.
+        frame: tells the network where each tile lies; None for a network that looks at no more than the tile.
     """
 
     runtime: Runtime
@@ -33,6 +35,7 @@ class Predictor:
     values: tuple[int, ...]
     blend_px: int
     layers: bool
+    frame: Frame | None = None
 
     def score(self, shard: Shard, pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> Scores:
         """Scores of `shard`.
@@ -57,7 +60,7 @@ class Predictor:
         into = [classes, confidence] if layers is None else [classes, confidence, layers]
         busy = (t for t in shard.tiles if valid[t.core.within(shard.read)].any())
         for batch in batches(busy, most=self.runtime.batch):
-            answers = self.runtime.infer(_stack(batch, pixels, shard.read))
+            answers = self.runtime.infer(_stack(batch, pixels, shard.read), self._places([t.read for t in batch]))
             for target, answer in zip(into, answers, strict=True):
                 for tile, result in zip(batch, answer, strict=True):
                     place_core(target, shard.box, result.astype(np.uint8, copy=False), tile.read, tile.core)
@@ -66,7 +69,7 @@ class Predictor:
     def _blended(self, shard: Shard, pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> Scores:
         def probabilities(read: PixelBox) -> NDArray[np.float32]:
             tile = pixels[(..., *read.within(shard.read))][None]
-            (answer,) = self.runtime.infer(tile)
+            (answer,) = self.runtime.infer(tile, self._places([read]))
             scores: NDArray[np.float32] = answer[0].astype(np.float32, copy=False)
             return scores
 
@@ -79,6 +82,10 @@ class Predictor:
             halo=self.blend_px,
         )
         return scores_of(total, keep=self.layers)
+
+    def _places(self, reads: list[PixelBox]) -> NDArray[np.float32] | None:
+        """``(n, 5)`` places of read boxes, where the network wants them."""
+        return None if self.frame is None else np.stack([self.frame.place(r) for r in reads])
 
 
 def _stack(batch: list[Tile], pixels: NDArray[np.generic], read: PixelBox) -> NDArray[np.generic]:

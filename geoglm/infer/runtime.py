@@ -23,8 +23,14 @@ class Runtime(Protocol):
     """Tiles that go through together. A runtime pads a shorter batch to it, so that the arithmetic, and with
     it the last bit of the answer, does not depend on how tiles fall into batches."""
 
-    def infer(self, tiles: NDArray[np.generic]) -> tuple[NDArray[np.generic], ...]:
+    def infer(
+        self, tiles: NDArray[np.generic], places: NDArray[np.float32] | None = None
+    ) -> tuple[NDArray[np.generic], ...]:
         """Score ``(n, band, y, x)`` raw pixels, ``n ≤ batch``.
+
+        Args:
+            places: ``(n, 5)``, see `geoglm.tiling.place.Frame`; for a network that has looked at the scene as a whole,
+                and for no other.
 
         Returns:
             for the product ``map``: classes and confidence in percent, uint8 ``(n, y, x)``; for ``percent``
@@ -33,12 +39,13 @@ class Runtime(Protocol):
 
 
 def in_full_batches(
-    tiles: NDArray[np.generic],
     batch: int,
-    run: Callable[[NDArray[np.generic]], tuple[NDArray[np.generic], ...]],
+    run: Callable[..., tuple[NDArray[np.generic], ...]],
+    *inputs: NDArray[np.generic] | None,
 ) -> tuple[NDArray[np.generic], ...]:
-    """`run` a batch that may be short, padded with its last tile, and drop what was added."""
-    count = len(tiles)
+    """`run` a batch of `inputs` that may be short, padded with its last tile, and drop what was added."""
+    given = [i for i in inputs if i is not None]
+    count = len(given[0])
     if count < batch:
-        tiles = np.concatenate([tiles, np.repeat(tiles[-1:], batch - count, axis=0)])
-    return tuple(out[:count] for out in run(tiles))
+        given = [np.concatenate([i, np.repeat(i[-1:], batch - count, axis=0)]) for i in given]
+    return tuple(out[:count] for out in run(*given))

@@ -31,12 +31,29 @@ class ScoringGraph(nn.Module):
         self.register_buffer("slope", torch.from_numpy(slope)[None, :, None, None])
         self.register_buffer("offset", torch.from_numpy(offset)[None, :, None, None])
 
-    def forward(self, raw: Tensor) -> tuple[Tensor, ...]:
-        """``(n, band, y, x)`` raw pixels as float32 to what `product` names (see `Runtime.infer`)."""
+    def summarise(self, glance: Tensor) -> Tensor:
+        """``(n, band, y, x)`` raw pixels of a scene's glance as float32 to what the network keeps of it, ``(n, k)``."""
+        summary: Tensor = self.network.summarise(glance * self.slope + self.offset)  # type: ignore[operator]
+        return summary
+
+    def example(self) -> tuple[Tensor, ...]:
+        """Small inputs of `forward`."""
+        side = 64 * self.reduce
+        image = torch.zeros(1, self.slope.shape[1], side, side)
+        size = int(getattr(self.network, "summary_size", 0))
+        return (image, torch.zeros(1, size), torch.zeros(1, 5)) if size else (image,)
+
+    def forward(self, raw: Tensor, summary: Tensor | None = None, place: Tensor | None = None) -> tuple[Tensor, ...]:
+        """``(n, band, y, x)`` raw pixels as float32 to what `product` names (see `Runtime.infer`).
+
+        Args:
+            summary: ``(n, k)`` of the scene; with `place`, for a network that looks at the scene as a whole.
+            place: ``(n, 5)`` of each tile in the scene.
+        """
         scaled = raw * self.slope + self.offset
         if self.reduce > 1:
             scaled = F.avg_pool2d(scaled, self.reduce)
-        logits = self.network(scaled).float()
+        logits = (self.network(scaled) if summary is None else self.network(scaled, summary, place)).float()
         if self.reduce > 1:
             logits = F.interpolate(logits, scale_factor=self.reduce, mode="bilinear", align_corners=False)
         if self.product == "float":
@@ -47,3 +64,19 @@ class ScoringGraph(nn.Module):
         if self.product == "map":
             return best
         return *best, (logits.softmax(dim=1) * 100).round().to(torch.uint8)
+
+
+class SummaryGraph(nn.Module):
+    """What a network keeps of a scene's glance, as a module to convert."""
+
+    def __init__(self, scoring: ScoringGraph) -> None:
+        super().__init__()
+        self.scoring = scoring
+
+    def example(self) -> tuple[Tensor, ...]:
+        """Small inputs of `forward`."""
+        return (self.scoring.example()[0],)
+
+    def forward(self, glance: Tensor) -> Tensor:
+        """See `ScoringGraph.summarise`."""
+        return self.scoring.summarise(glance)

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from geoglm.pixels.glance import GLANCE_PX, SAMPLES, glance_of, glance_shape
 from geoglm.pixels.valid import fill_invalid
 from geoglm.types import PixelBox, SceneMeta
 
@@ -44,3 +45,22 @@ def read_padded(
         valid = np.pad(valid, beyond)
         pixels = fill_invalid(np.pad(pixels, ((0, 0), *beyond)), valid, fill)
     return pixels.astype(dtype, copy=False), valid
+
+
+def read_glance(
+    source: Source, bands: Sequence[int], *, fill: Sequence[float], stride: int, reduce: int = 1
+) -> NDArray[np.float32]:
+    """The whole scene at a glance, see `glance_of`; it depends on the scene alone, not on how that is tiled.
+
+    It is averaged from a preview, so a file with overviews is read little of.
+
+    Args:
+        stride: of the network, in the pixels it sees.
+        reduce: pixels a side that the network sees as one.
+
+    Returns:
+        ``(band, rows, cols)`` float32 raw pixel values, sides multiples of `stride` and about `GLANCE_PX` at most.
+    """
+    pixels, valid = source.preview(bands, side_px=GLANCE_PX * SAMPLES)
+    shape = glance_shape((source.meta.height, source.meta.width), reduce=reduce)
+    return glance_of(pixels, valid, shape=shape, fill=fill, stride=stride)

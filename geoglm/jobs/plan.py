@@ -12,21 +12,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import platformdirs
 import psutil
+from numpy.typing import NDArray
 
 from geoglm.errors import PlanError, SceneMismatch
 from geoglm.infer.predict import Predictor
 from geoglm.infer.runtime import Product, Runtime
-from geoglm.io.source import Source
+from geoglm.io.source import Source, read_glance
 from geoglm.jobs.pace import recall
 from geoglm.options import SegmentOptions
+from geoglm.pixels.glance import glance_shape
 from geoglm.pixels.scale import network_dtype, percentile_scale
 from geoglm.registry.catalog import choose, find, gsd_distance
 from geoglm.registry.match import match_bands
 from geoglm.registry.package import ModelPackage
 from geoglm.tiling.grid import TileGrid, round_up
 from geoglm.tiling.patch import TileCost, TileRoomTooSmall, asked_side, choose_patch
+from geoglm.tiling.place import Frame
 from geoglm.tiling.shards import ShardLayout
 from geoglm.types import SceneMeta
 from geoglm.version import __version__
@@ -141,8 +145,16 @@ class SegmentPlan:
             return self.cost.seconds(self.layout.grid), "not yet measured on this machine"
         return self.tile_px / pace, "as fast as the last run on this machine"
 
+    def glance(self) -> NDArray[np.float32] | None:
+        """The whole scene made small, ``(band, y, x)``; None for a network that looks at no more than the tile."""
+        card = self.package.card
+        if not card.summary_size:
+            return None
+        fill = card.scaling.fill(self.full_scale)
+        return read_glance(self.source, self.bands, fill=fill, stride=card.stride, reduce=self.reduce)
+
     def runtime(self, product: Product) -> Runtime:
-        """The network on its device."""
+        """The network on its device; one with context has looked at the scene."""
         card, patch = self.package.card, self.layout.grid.patch
         dtype = network_dtype(self.source.meta.dtype)
         if self.device in ("cuda", "torch-cpu"):
@@ -157,6 +169,7 @@ class SegmentPlan:
                 patch=patch,
                 precision=self.options.precision,
                 reduce=self.reduce,
+                glance=self.glance(),
             )
         from geoglm.infer.openvino_runtime import OpenVinoRuntime
 
@@ -174,18 +187,28 @@ class SegmentPlan:
             precision=self.options.precision,
             streams=self.workers,
             cache=cache_folder(),
+            glance=self.glance(),
         )
 
     def predictor(self, *, layers: bool) -> Predictor:
         """Ready to score shards, with every probability if `layers`."""
         product: Product = "float" if self.blend_px else ("percent" if layers else "map")
+        meta = self.source.meta
         return Predictor(
             runtime=self.runtime(product),
-            scene=self.source.meta.box,
+            scene=meta.box,
             values=tuple(c.value for c in self.package.card.classes),
             blend_px=self.blend_px,
             layers=layers,
+            frame=Frame(meta.box, meta.gsd, self.reduce) if self.package.card.summary_size else None,
         )
+
+    def _looks_at(self) -> str:
+        """What the network looks at, and in which order."""
+        if not self.package.card.summary_size:
+            return "each tile by itself"
+        rows, cols = glance_shape(self.source.meta.box.shape, reduce=self.reduce)
+        return f"the scene as a whole first, made {cols} x {rows} px small, then each tile"
 
     def describe(self) -> dict[str, Any]:
         """The plan as plain values, for the manifest and ``geoglm info``."""
@@ -198,6 +221,7 @@ class SegmentPlan:
             "full_scale": self.full_scale,
             "network_sees": "every pixel" if self.reduce == 1 else f"means of {self.reduce} x {self.reduce} pixels",
             "network_why": self.reasons["reduce"],
+            "looks_at": self._looks_at(),
             "patch_px": list(grid.patch),
             "patch_why": self.reasons["patch"],
             "halo_px": self.halo,

@@ -76,6 +76,9 @@ def segment(
 ) -> xr.Dataset:
     """Land-cover map of a scene, computed shard by shard where and when it is looked at.
 
+    A network that looks at the scene as a whole first looks at what it is given: a slice has a glance of its own, so
+    its map is not always that part of the whole scene's map. For that, segment the whole and slice the result.
+
     Args:
         scene: path of a raster, or a ``(band, y, x)`` DataArray such as `open_scene` gives, or a slice of it.
         model: name of a shipped package, path of a package, or ``auto``.

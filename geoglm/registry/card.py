@@ -27,6 +27,8 @@ class ModelCard:
         tileable: no answer depends on the extent of the tile.
         halo: px a tile needs around its core for the default agreement with the whole image.
         exact_halo: px with which agreement is complete (the receptive field); None if there is no such.
+        summary_size: numbers that the network keeps of a glance at the whole scene, and is given with every tile; 0
+            if it looks at no more than the tile.
         metrics: accuracy on data the model never saw.
         data: the whole card as read, for display.
     """
@@ -44,6 +46,7 @@ class ModelCard:
     tileable: bool
     halo: int
     exact_halo: int | None
+    summary_size: int = 0
     metrics: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
 
@@ -80,6 +83,7 @@ class ModelCard:
             tileable=bool(tiling["tileable"]),
             halo=int(tiling["halo"]),
             exact_halo=None if tiling.get("exact_halo") is None else int(tiling["exact_halo"]),
+            summary_size=int(data.get("geoglm:summary_size", 0)),
             metrics=dict(data.get("geoglm:metrics", {})),
             data=dict(data),
         )

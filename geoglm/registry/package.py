@@ -67,16 +67,26 @@ class ModelPackage:
         try:
             network = build_segmenter(SegmenterSpec(**self.card.network))
             network.load_state_dict(load_file(self.folder / WEIGHTS))
+            if network.summary_size != self.card.summary_size:
+                raise ValueError(
+                    f"the network keeps {network.summary_size} numbers of a scene, geoglm:summary_size says "
+                    f"{self.card.summary_size}"
+                )
         except (SafetensorError, RuntimeError, TypeError, KeyError, ValueError) as error:
             raise BadPackage(self.folder, f"weights and card do not fit: {str(error)[:200]}") from error
         return network.float().eval()
 
 
 def write_package(folder: Path, network: nn.Module, card: dict[str, Any]) -> ModelPackage:
-    """Save `network` with its `card` as a package; floating-point weights in half precision."""
+    """Save `network` with its `card` as a package; floating-point weights in half precision.
+
+    What the network alone knows, how much it keeps of a glance at the scene, is added to the card.
+    """
     import torch
     from safetensors.torch import save_file
 
+    if size := getattr(network, "summary_size", 0):
+        card = card | {"geoglm:summary_size": size}
     ModelCard.parse(card)
     folder.mkdir(parents=True, exist_ok=True)
     state = {
