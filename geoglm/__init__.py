@@ -8,24 +8,40 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from geoglm.version import __version__
 
 if TYPE_CHECKING:
     from geoglm.errors import GeoglmError
+    from geoglm.jobs.evaluate import evaluate
     from geoglm.jobs.segment import segment_file
+    from geoglm.jobs.train import train
     from geoglm.jobs.view import load_model, open_scene, segment, vectorize
 
-__all__ = ["GeoglmError", "__version__", "load_model", "open_scene", "segment", "segment_file", "vectorize"]
+__all__ = [
+    "GeoglmError",
+    "__version__",
+    "evaluate",
+    "load_model",
+    "open_scene",
+    "segment",
+    "segment_file",
+    "train",
+    "vectorize",
+]
 
 _HOMES = {
     "GeoglmError": "geoglm.errors",
+    "evaluate": "geoglm.jobs.evaluate",
     "load_model": "geoglm.jobs.view",
     "open_scene": "geoglm.jobs.view",
     "segment": "geoglm.jobs.view",
     "segment_file": "geoglm.jobs.segment",
+    "train": "geoglm.jobs.train",
     "vectorize": "geoglm.jobs.view",
 }
 
@@ -37,6 +53,17 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
+
+
+class _Face(ModuleType):
+    """Python binds a subpackage to its name here when it is first imported; ``geoglm.train`` is to be the function."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Face
 
 
 def __dir__() -> list[str]:

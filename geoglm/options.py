@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -144,3 +145,53 @@ class SegmentOptions:
             raise PlanError(f"resample {self.resample:g} is no ground sample distance in metres; try 0.5 or 10")
         if self.device not in ("auto", "cpu", "torch-cpu", "cuda"):
             raise PlanError(f"device {self.device!r} is unknown; use auto, cpu, torch-cpu or cuda")
+
+
+def parse_scales(text: str) -> tuple[float, ...]:
+    """Magnifications of a list such as ``0.5,1,2``.
+
+    Raises:
+        PlanError: `text` is no list of numbers.
+
+    >>> parse_scales("0.5, 1,2")
+    (0.5, 1.0, 2.0)
+    """
+    try:
+        return tuple(dict.fromkeys(float(p) for p in text.split(",")))
+    except ValueError:
+        raise PlanError(f"scales {text!r} are no list of numbers; write them as 0.5,1,2") from None
+
+
+def parse_mapping(pairs: Sequence[str]) -> dict[str, str]:
+    """Label name → model name, of pairs such as ``lawn=vegetation``; nothing behind the sign leaves a class out.
+
+    Raises:
+        GeoglmError: a pair has no ``=`` or no label name.
+    """
+    mapping = {}
+    for pair in pairs:
+        old, sign, new = pair.partition("=")
+        if not (sign and old.strip()):
+            raise GeoglmError(f"mapping {pair!r} is no pair; write it as LABEL=CLASS, or LABEL= to leave a label out")
+        mapping[old.strip()] = new.strip()
+    return mapping
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateOptions:
+    """What a map is compared with, and at which resolutions.
+
+    Args:
+        class_field: column of the class, for labels that are polygons; None to take the only one with text.
+        rename: label name → model name.
+        scales: pixels a side for each of a scene's own: at 0.5 half as many, each twice as coarse on the ground.
+    """
+
+    class_field: str | None = None
+    rename: Mapping[str, str] = field(default_factory=dict)
+    scales: tuple[float, ...] = (0.5, 1.0, 2.0)
+
+    def __post_init__(self) -> None:
+        if not self.scales or not all(0.1 <= s <= 10 for s in self.scales):
+            told = ", ".join(f"{s:g}" for s in self.scales) or "none"
+            raise PlanError(f"scales {told}: each must lie between 0.1 and 10; give some such as 0.5,1,2")

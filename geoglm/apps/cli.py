@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from geoglm.apps.cli_evaluate import evaluate
 from geoglm.apps.cli_options import parsed, plan_options
+from geoglm.apps.cli_train import train
 from geoglm.apps.progress import progress_bar
 from geoglm.errors import GeoglmError, OutputError
 from geoglm.version import __version__
@@ -57,7 +59,13 @@ def main() -> None:
     geoglm info scene.tif         what geoglm understands of a scene, and what it would do
     geoglm segment scene.tif      classes, confidence and polygons into scene-geoglm/
     geoglm models list            the models that come with geoglm
+    geoglm train                  a model of your own classes, from polygons on your scenes
+    geoglm evaluate scene.tif     how good the map is, by labels that are known
     """
+
+
+main.add_command(evaluate)
+main.add_command(train)
 
 
 @main.command()

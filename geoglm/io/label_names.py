@@ -49,7 +49,8 @@ def match_names(
         LabelError: a class of the reference is unknown, `rename` names one that is not there, or there are too many.
     """
     have = {plain(n) for n in found}
-    if stray := [n for n in rename if plain(n) not in have]:
+    numbered = all(n.isdecimal() for n in found)  # of a raster without names, which tells those values that it has
+    if stray := [n for n in rename if plain(n) not in have and not (numbered and n.isdecimal())]:
         raise LabelError(f"{where}: the mapping names {stray[0]!r}, but the labels have {_list(found)}")
     others = {plain(old): new for old, new in rename.items()}
     names = [others.get(plain(n), n).strip() for n in found]
@@ -62,8 +63,8 @@ def match_names(
         if len(classes) > INVALID - 1:
             raise LabelError(f"{where}: has {len(classes)} classes; at most {INVALID - 1} are possible")
     elif _are_places(names, classes):
-        told = ", ".join(f"{n} {classes[int(n)]}" for n in names if n)
-        notes = (f"{where} names no classes: its numbers are taken for the model's in their order ({told})",)
+        told = _list([f"{k} {n}" for k, n in enumerate(classes)])
+        notes = (f"labels without names: their numbers are taken for the classes in order ({told})",)
         names = [classes[int(n)] if n else "" for n in names]
     place = {plain(n): k for k, n in enumerate(classes)}
     if unknown := [n for n in names if n and plain(n) not in place]:

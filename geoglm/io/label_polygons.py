@@ -136,11 +136,15 @@ def _field(frame: GeoDataFrame, asked: str | None, path: Path) -> str:
         if asked not in columns:
             raise LabelError(f"{path}: has no field {asked!r}; it has {', '.join(columns) or 'none'}")
         return asked
-    text = [c for c in columns if is_string_dtype(frame[c]) and frame[c].notna().any()]
+    text = [c for c in columns if is_string_dtype(frame[c]) and frame[c].notna().any() and not _are_colours(frame[c])]
     if len(text) != 1:
         which = ", ".join(text or columns)
         raise LabelError(f"{path}: say which field holds the class (--class-field), one of {which or 'none'}")
     return text[0]
+
+
+def _are_colours(column: Any) -> bool:
+    return bool(column.dropna().astype(str).str.fullmatch("#?[0-9a-fA-F]{6}").all())
 
 
 def _text(value: Any) -> str:

@@ -69,6 +69,30 @@ def open_labels(
     return labels
 
 
+class ZoomedLabels:
+    """Labels seen at another size of pixels: each takes the label under its centre.
+
+    Args:
+        labels: on the grid of `own`.
+        own: the box of the scene.
+        zoomed: the box of the same ground in other pixels.
+    """
+
+    def __init__(self, labels: Labels, own: PixelBox, zoomed: PixelBox) -> None:
+        self.classes, self.notes = labels.classes, labels.notes
+        self._labels = labels
+        self._step = own.height / zoomed.height, own.width / zoomed.width
+
+    def read(self, box: PixelBox) -> NDArray[np.uint8]:
+        """See `Labels.read`; `box` counts in the other pixels."""
+        spans = ((box.top, box.bottom), (box.left, box.right))
+        rows, cols = (
+            ((np.arange(*span) + 0.5) * step).astype(np.intp) for span, step in zip(spans, self._step, strict=True)
+        )
+        cover = PixelBox(int(rows[0]), int(cols[0]), int(rows[-1]) + 1, int(cols[-1]) + 1)
+        return self._labels.read(cover)[np.ix_(rows - cover.top, cols - cover.left)]
+
+
 def label_counts(labels: Labels, scene: PixelBox, *, side_px: int = 2048) -> NDArray[np.int64]:
     """``(class,)`` labelled pixels of each class in a scene, read in blocks of `side_px`."""
     counts = np.zeros(256, np.int64)

@@ -14,9 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 TOLERANCE_PX = 3
-"""Distance that still counts as the same place."""
+"""Distance that still counts as the same place, in pixels of the scene itself."""
 
 Index = tuple[slice, slice]
+
+
+def tolerance_at(scale: float) -> int:
+    """The same distance on the ground in pixels of which there are `scale` times as many a side, at least one.
+
+    >>> tolerance_at(0.5), tolerance_at(1), tolerance_at(2)
+    (2, 3, 6)
+    """
+    return max(1, round(TOLERANCE_PX * scale))
 
 
 def boundary_counts(

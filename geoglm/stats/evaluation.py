@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoglm.stats import accuracy
-from geoglm.stats.boundary import TOLERANCE_PX, Index, boundary_counts, boundary_f1
+from geoglm.stats.boundary import TOLERANCE_PX, Index, boundary_counts, boundary_f1, tolerance_at
 from geoglm.stats.calibration import Calibration, Reliability
 from geoglm.types import INVALID
 
@@ -52,15 +52,16 @@ class Agreement:
         *,
         classes: int,
         core: Index = (slice(None), slice(None)),
+        tolerance_px: int = TOLERANCE_PX,
     ) -> Agreement:
         """Of one block.
 
         Args:
             truth, found: ``(y, x)`` class places, 255 for none.
             percent: ``(y, x)`` confidence in whole percent; None where the map has none.
-            core: the part that is counted, see `boundary_counts`.
+            core, tolerance_px: the part that is counted, and how near outlines must lie; see `boundary_counts`.
         """
-        outlines = boundary_counts(truth, found, classes=classes, core=core)
+        outlines = boundary_counts(truth, found, classes=classes, core=core, tolerance_px=tolerance_px)
         truth, found = truth[core], found[core]
         sure = Reliability.nothing()
         if percent is not None:
@@ -157,8 +158,10 @@ class Evaluation:
             "miou": _plain(own.miou),
             "overall_accuracy": _plain(own.overall_accuracy),
             "iou": {name: _plain(v) for name, v in zip(self.classes, own.iou, strict=True)},
-            "by_resolution": {f"{s:g}": a.as_dict(self.classes) for s, a in sorted(self.by_scale.items())},
-            "boundary_tolerance_px": TOLERANCE_PX,
+            "by_resolution": {
+                f"{s:g}": a.as_dict(self.classes) | {"boundary_tolerance_px": tolerance_at(s)}
+                for s, a in sorted(self.by_scale.items())
+            },
             **({} if self.calibration is None else {"calibration": self.calibration.as_dict()}),
             **({"notes": list(self.notes)} if self.notes else {}),
         }

@@ -219,6 +219,8 @@ def test_the_class_field_is_the_only_text_or_is_asked_for(tmp_path: Path) -> Non
         geometry=[square(0, 0, 5, 5), square(5, 5, 9, 9), square(20, 20, 30, 30)],
         crs="EPSG:32633",
     )
+    frame[["kind", "code", "geometry"]].assign(colour="#00ff00").to_file(tmp_path / "one.gpkg")
+    assert open_labels(tmp_path / "one.gpkg", meta()).classes == ("Trees",)
     frame.to_file(tmp_path / "l.gpkg")
     with pytest.raises(LabelError, match=r"say which field holds the class \(--class-field\), one of kind, by"):
         open_labels(tmp_path / "l.gpkg", meta())
