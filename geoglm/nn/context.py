@@ -27,7 +27,7 @@ class SceneContext(nn.Module):
     def __init__(self, channels: int, *, width: int, queries: int, stride: int) -> None:
         super().__init__()
         self.summary_size = queries * width
-        self.stride, self.width = stride, width
+        self.width = width
         self.queries = nn.Parameter(torch.randn(queries, width))
         self.read = nn.Conv2d(channels, width, 1)
         self.norm = nn.LayerNorm(width)
@@ -41,9 +41,7 @@ class SceneContext(nn.Module):
 
     def summarise(self, coarsest: Tensor) -> Tensor:
         """The glance's coarsest level ``(n, channels, y, x)`` to ``(n, summary_size)``."""
-        rows, cols = coarsest.shape[2] * self.stride, coarsest.shape[3] * self.stride
-        place = coarsest.new_tensor([[0, 0, 1 / rows, 1 / cols, 0]]).expand(len(coarsest), -1)
-        seen = self._cells(coarsest, place)
+        seen = self._cells(coarsest)
         weights = self._attention(self.queries[None], self.glance_keys(seen))
         tokens: Tensor = weights @ self.glance_values(seen)
         return tokens.flatten(1)
@@ -58,7 +56,7 @@ class SceneContext(nn.Module):
         Args:
             coarsest: of the tile.
             summary: ``(n, summary_size)`` of the scene.
-            place: ``(n, 5)`` of the tile, see `geoglm.nn.positions.place_of`.
+            place: ``(n, 5)`` of the tile, see `PlaceCodes`.
         """
         weights = self.attention(coarsest, summary, place)
         heard = (weights @ self.token_values(self._tokens(summary))).transpose(1, 2)
@@ -70,7 +68,7 @@ class SceneContext(nn.Module):
     def _tokens(self, summary: Tensor) -> Tensor:
         return summary.reshape(-1, len(self.queries), self.width)
 
-    def _cells(self, coarsest: Tensor, place: Tensor) -> Tensor:
+    def _cells(self, coarsest: Tensor, place: Tensor | None = None) -> Tensor:
         """``(n, y · x, width)``: content, normalised cell by cell, and place."""
         content = self.norm(self.read(coarsest).flatten(2).transpose(1, 2))
         cells: Tensor = content + self.codes(coarsest, place).flatten(2).transpose(1, 2)

@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
 FINEST_LOG2_M, COARSEST_LOG2_M = -4.0, 7.0
 """Ground sample distances between 6 cm and 128 m are told apart."""
-
-
-def place_of(
-    top: int, left: int, *, scene: tuple[int, int], gsd_m: float | None = None
-) -> tuple[float, float, float, float, float]:
-    """What a network is told about the place of a tile.
-
-    Args:
-        top, left: the tile's first pixel in the scene.
-        scene: rows and columns of the scene in px.
-        gsd_m: ground sample distance in m, if known.
-
-    Returns:
-        Row and column of the first pixel and the size of one pixel down and across, in units of the scene's height
-        and width; and log2 of the ground sample distance, 0 if unknown.
-    """
-    height, width = scene
-    return top / height, left / width, 1 / height, 1 / width, math.log2(gsd_m) if gsd_m else 0.0
 
 
 class PositionTable(nn.Module):
@@ -68,16 +48,27 @@ class PlaceCodes(nn.Module):
         self.stride = stride
         self.rows, self.cols, self.resolution = (PositionTable(knots, width) for _ in range(3))
 
-    def forward(self, feature: Tensor, place: Tensor) -> Tensor:
-        """The codes ``(n, width, y, x)`` of the cells of `feature` ``(n, c, y, x)``, a tile at `place` ``(n, 5)``."""
-        down = self.rows(self._centres(feature.shape[2], place[:, 0], place[:, 2]))
-        across = self.cols(self._centres(feature.shape[3], place[:, 1], place[:, 3]))
-        span = COARSEST_LOG2_M - FINEST_LOG2_M
-        scale = self.resolution((place[:, 4:5] - FINEST_LOG2_M) / span)
-        codes: Tensor = down[:, :, None] + across[:, None] + scale[:, None]
+    def forward(self, feature: Tensor, place: Tensor | None = None) -> Tensor:
+        """The codes ``(n, width, y, x)`` of the cells of `feature`, ``(n, c, y, x)``.
+
+        Args:
+            feature: of a tile, or of the whole scene.
+            place: ``(n, 5)`` of a tile: row and column of its first pixel and the size of one pixel down and across,
+                in units of the scene's height and width; log2 of the ground sample distance in m, 0 if unknown.
+                Without it `feature` is of the whole scene, at no resolution of its own.
+        """
+        if place is None:
+            at = [((_cells(feature, axis) + 0.5) / feature.shape[axis])[None] for axis in (2, 3)]
+        else:
+            ends = [(_cells(feature, axis) + 0.5) * self.stride for axis in (2, 3)]
+            at = [place[:, k, None] + ends[k] * place[:, k + 2, None] for k in (0, 1)]
+        codes: Tensor = self.rows(at[0])[:, :, None] + self.cols(at[1])[:, None]
+        if place is not None:
+            scale = (place[:, 4:5] - FINEST_LOG2_M) / (COARSEST_LOG2_M - FINEST_LOG2_M)
+            codes = codes + self.resolution(scale)[:, None]
         return codes.permute(0, 3, 1, 2)
 
-    def _centres(self, count: int, start: Tensor, pixel: Tensor) -> Tensor:
-        """``(n, count)`` centres of cells along one axis, in units of the scene."""
-        cells = torch.arange(count, device=start.device, dtype=start.dtype) + 0.5
-        return start[:, None] + cells * self.stride * pixel[:, None]
+
+def _cells(feature: Tensor, axis: int) -> Tensor:
+    """0, 1, 2, … along one axis."""
+    return torch.arange(feature.shape[axis], device=feature.device, dtype=torch.float32)

@@ -87,7 +87,7 @@ class Segmenter(nn.Module):
         Args:
             image: a tile.
             summary: ``(n, summary_size)`` of its scene; not needed where that is 0.
-            place: ``(n, 5)`` of the tile, see `geoglm.nn.positions.place_of`; needed with context only.
+            place: ``(n, 5)`` of the tile, see `PlaceCodes`; needed with context only.
 
         Raises:
             ValueError: the summary or the place is needed and not given.
@@ -116,7 +116,7 @@ class Segmenter(nn.Module):
 
 def _known(place: Tensor | None) -> Tensor:
     if place is None:
-        raise ValueError("this network needs the place of each tile in its scene, (n, 5); see place_of")
+        raise ValueError("this network needs the place of each tile in its scene, (n, 5); see PlaceCodes")
     return place
 
 
@@ -146,32 +146,3 @@ class PointwiseSegmenter(nn.Module):
 def build_segmenter(spec: SegmenterSpec) -> Segmenter | PointwiseSegmenter:
     """The network that `spec` names; its weights are random until loaded."""
     return PointwiseSegmenter(spec) if spec.encoder == "pointwise" else Segmenter(spec)
-
-
-@torch.no_grad()
-def receptive_field(network: nn.Module, *, bands: int, stride: int) -> int:
-    """How many pixels a network looks to any side, measured by letting a NaN spread.
-
-    A single NaN reaches exactly those outputs whose value depends on it, whatever the weights are. It is
-    put at each of the `stride` phases of the network's grid in turn, and the field of view is doubled
-    until the NaN no longer fills it.
-
-    Returns:
-        The halo in px with which a tile's core is exact, a multiple of `stride`.
-    """
-    network.eval()
-    side = 16 * stride
-    while True:
-        reach = 0
-        middle = side // 2 // stride * stride
-        for phase in range(0, stride, max(stride // 4, 1)):
-            at = middle + phase
-            image = torch.zeros(1, bands, side, side)
-            image[..., at, at] = torch.nan
-            touched = network(image)[0].isnan().any(dim=0)
-            rows, cols = touched.any(dim=1).nonzero(), touched.any(dim=0).nonzero()
-            edges = (int(rows[0]), int(rows[-1]), int(cols[0]), int(cols[-1]))
-            reach = max(reach, *(abs(at - e) for e in edges))
-        if reach + 2 * stride < side // 2:
-            return -(-reach // stride) * stride
-        side *= 2

@@ -1,64 +1,99 @@
-"""The network is exactly tileable; its receptive field is what it is said to be."""
+"""Every part of the network by its name: shapes, gradients, batches, and what it asks of the scene."""
+
+from itertools import product
 
 import pytest
 import torch
 
-from geoglm.nn.encoders import Encoder, adopt_weights
-from geoglm.nn.segmenter import PointwiseSegmenter, Segmenter, SegmenterSpec, build_segmenter, receptive_field
+from geoglm.nn.fusion import STRATEGIES
+from geoglm.nn.pyramid import ALIGNMENTS
+from geoglm.nn.segmenter import Segmenter, SegmenterSpec, build_segmenter
+from tests.nn.networks import network, scene_of, tiny
 
-SPECS = [
-    SegmenterSpec("tu-tf_efficientnet_lite0", bands=3, classes=5, depth=3),
-    SegmenterSpec("tu-tf_efficientnet_lite0", bands=4, classes=2, depth=4, width=16),
-    SegmenterSpec("resnet18", bands=3, classes=3, depth=4, width=16),
+COMBINATIONS = list(product(STRATEGIES, ALIGNMENTS, (0, 3)))
+ENCODERS = [
+    {"encoder": "tu-tf_efficientnet_lite0", "depth": 5},
+    {"encoder": "tu-tf_efficientnet_lite0", "depth": 4, "bands": 9, "detail": 4, "stretch": "log"},
+    {"encoder": "tu-mobilenetv3_small_100", "depth": 4, "bands": 4},
+    {"encoder": "resnet18", "depth": 3, "bands": 1},
+    {"encoder": "windowed-16", "depth": 5, "detail": 4},
+    {"encoder": "windowed-32", "depth": 2, "bands": 2},
 ]
 
 
-def network(spec: SegmenterSpec) -> Segmenter | PointwiseSegmenter:
-    torch.manual_seed(0)
+@pytest.mark.parametrize(("fusion", "alignment", "context"), COMBINATIONS)
+def test_every_part_gives_logits_and_learns(fusion: str, alignment: str, context: int) -> None:
+    spec = tiny(depth=3, fusion=fusion, alignment=alignment, context=context)
     built = build_segmenter(spec)
-    with torch.no_grad():
-        for module in built.modules():
-            if isinstance(module, torch.nn.BatchNorm2d):
-                module.running_mean.uniform_(-0.2, 0.2)
-                module.running_var.uniform_(0.5, 1.5)
-    return built.eval()
+    summary = built.summarise(torch.randn(2, 3, 32, 32))
+    assert summary.shape == (2, built.summary_size)
+    logits = built(torch.randn(2, 3, 32, 48), summary, torch.rand(2, 5))
+    assert logits.shape == (2, 4, 32, 48)
+    logits.square().mean().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in built.parameters())
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda s: f"{s.encoder}-{s.depth}")
+@pytest.mark.parametrize(("fusion", "alignment", "context"), COMBINATIONS)
 @torch.no_grad()
-def test_a_tile_with_the_receptive_field_around_it_gives_what_the_whole_image_gives(spec: SegmenterSpec) -> None:
-    built = network(spec)
-    stride = built.stride
-    halo = receptive_field(built, bands=spec.bands, stride=stride)
-    side = 2 * halo + 4 * stride
-    image = torch.randn(1, spec.bands, side + 2 * stride, side + 2 * stride)
-    whole = built(image)
-    start = stride
-    tile = built(image[..., start : start + side, start : start + side])
-    core = slice(start + halo, start + side - halo)
-    inner = slice(halo, side - halo)
-    assert (tile[..., inner, inner] - whole[..., core, core]).abs().max() < 1e-4
-    assert (tile - whole[..., start : start + side, start : start + side]).abs().max() > 1e-4
+def test_a_tile_does_not_know_its_batch(fusion: str, alignment: str, context: int) -> None:
+    built = network(tiny(depth=3, fusion=fusion, alignment=alignment, context=context))
+    images, (summary, place) = torch.randn(2, 3, 32, 32), scene_of(built, 2)
+    together = built(images, summary, place)
+    assert torch.allclose(together.flip(0), built(images.flip(0), summary.flip(0), place.flip(0)), atol=1e-5)
+    assert torch.allclose(together[:1], built(images[:1], summary[:1], place[:1]), atol=1e-5)
 
 
-def test_a_pointwise_network_sees_one_pixel() -> None:
-    spec = SegmenterSpec("pointwise", bands=2, classes=3)
-    assert receptive_field(build_segmenter(spec), bands=2, stride=1) == 0
-
-
-@pytest.mark.parametrize("spec", SPECS[:2], ids=lambda s: f"{s.encoder}-{s.depth}")
-def test_every_weight_learns(spec: SegmenterSpec) -> None:
-    built = network(spec).train()
-    logits = built(torch.randn(2, spec.bands, 64, 96))
-    assert logits.shape == (2, spec.classes, 64, 96)
+@pytest.mark.parametrize("changes", ENCODERS, ids=lambda c: f"{c['encoder']}-{c['depth']}")
+def test_every_encoder_of_any_depth_and_bands_learns_whole(changes: dict[str, object]) -> None:
+    spec = tiny(**changes)
+    built = build_segmenter(spec)
+    side = max(64, built.stride)
+    logits = built(torch.rand(2, spec.bands, side, side))
+    assert logits.shape == (2, 4, side, side)
     logits.square().mean().backward()
     assert all(p.grad is not None for p in built.parameters())
 
 
-def test_weights_are_adopted_in_order_and_misfits_refused() -> None:
-    source, target = (Encoder("resnet18", bands=3, depth=3) for _ in range(2))
-    tensors = list(source.body.state_dict().values())
-    assert adopt_weights(target, tensors) == len(tensors)
-    assert all(torch.equal(a, b) for a, b in zip(tensors, target.body.state_dict().values(), strict=True))
-    with pytest.raises(ValueError, match="does not fit"):
-        adopt_weights(target, tensors[1:])
+def test_the_default_looks_at_nothing_but_the_tile() -> None:
+    built = network(tiny(depth=3))
+    assert built.summary_size == 0
+    assert built.summarise(torch.zeros(2, 3, 32, 32)).shape == (2, 0)
+    assert not [name for name in built.state_dict() if name.startswith(("context.", "pyramid.align"))]
+
+
+@pytest.mark.parametrize("changes", [{"fusion": "squeeze"}, {"context": 2}, {"fusion": "cbam", "context": 2}])
+def test_a_summary_that_is_missing_or_of_another_network_is_refused(changes: dict[str, object]) -> None:
+    built = network(tiny(depth=3, **changes))
+    for summary in (None, torch.zeros(1, built.summary_size - 1)):
+        with pytest.raises(ValueError, match=f"needs {built.summary_size} numbers about the whole scene"):
+            built(torch.zeros(1, 3, 32, 32), summary, torch.zeros(1, 5))
+
+
+def test_context_needs_a_place() -> None:
+    built = network(tiny(depth=3, context=2))
+    with pytest.raises(ValueError, match="needs the place of each tile"):
+        built(torch.zeros(1, 3, 32, 32), torch.zeros(1, built.summary_size))
+
+
+def test_the_parts_of_a_summary_go_to_fusion_and_context() -> None:
+    built = network(tiny(depth=3, fusion="cbam", context=2))
+    assert isinstance(built, Segmenter)
+    assert built.context is not None
+    assert built.summary_size == built.fusion.summary_size + built.context.summary_size == 2 * 2 * 8 + 2 * 8
+    image, (summary, place) = torch.randn(1, 3, 32, 32), scene_of(built)
+    before = built(image, summary, place)
+    for part in (slice(0, 32), slice(32, 48)):
+        other = summary.clone()
+        other[:, part] += 3
+        assert not torch.allclose(built(image, other, place), before, atol=1e-4)
+
+
+@pytest.mark.parametrize("changes", [{"fusion": "mean"}, {"alignment": "nearest"}, {"stretch": "root"}])
+def test_an_unknown_name_is_refused_with_the_known_ones(changes: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="is unknown; there are"):
+        build_segmenter(tiny(**changes))
+
+
+def test_a_spec_survives_the_card() -> None:
+    spec = tiny(fusion="gate", alignment="deform", context=4)
+    assert SegmenterSpec(**spec.as_dict()) == spec
