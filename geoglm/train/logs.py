@@ -63,7 +63,7 @@ class Progress:
 
 
 class TrainingLog:
-    """Tables ``steps.csv`` and ``scores.csv``, ``pictures/`` and TensorBoard's events in a folder.
+    """Tables ``steps.csv`` and ``scores.csv``, ``pictures/`` and ``tensorboard/`` in a folder.
 
     Args:
         folder: is made if needed.
@@ -79,7 +79,7 @@ class TrainingLog:
         if importlib.util.find_spec("tensorboard"):
             from torch.utils.tensorboard import SummaryWriter
 
-            self._board = SummaryWriter(str(folder), purge_step=step)
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step)
 
     def step(self, done: Progress) -> None:
         """One step."""

@@ -245,7 +245,8 @@ def _step(model: nn.Module, learner: Learner, plan: TrainingPlan, batch: Batch) 
     learner.step += 1
     learner.follow(min(schedule.averaging, learner.step / (learner.step + 9)))
     stage = stage_at(plan.curriculum, learner.step - 1, schedule.steps).name
-    return Progress(learner.step, schedule.steps, stage, float(loss.detach()), rate, time.monotonic() - began)
+    seconds = round(time.monotonic() - began, 4)
+    return Progress(learner.step, schedule.steps, stage, float(loss.detach()), rate, seconds)
 
 
 def _judge(learner: Learner, plan: TrainingPlan) -> Verdict:

@@ -198,8 +198,9 @@ class SampleSet:
             ones; empty for anywhere.
         usual: magnification at which these images stand at the model's working resolution; a curriculum's
             magnifications are multiples of it.
-        glance_px: side of the glance that crops bring along, for networks that look at the whole scene; 0 for
-            none. Such crops are turned by quarters only, so that their place in the scene can be told.
+        glance_px: side of the glance that crops bring along, for networks that look at the whole scene, a
+            multiple of their stride; 0 for none. Such crops are turned by quarters only, so that their place in
+            the scene can be told.
     """
 
     images: Sequence[LabelledImage]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +13,13 @@ import torch
 from PIL import Image
 
 from geoglm.errors import CheckpointMismatch
+from geoglm.nn.segmenter import SegmenterSpec, build_segmenter
 from geoglm.train.augment import disturb, mix_tiles
+from geoglm.train.curriculum import PLAIN
 from geoglm.train.evaluate import intersection_over_union
 from geoglm.train.logs import Progress, Verdict
 from geoglm.train.loop import train
-from geoglm.train.samples import UNLABELLED, Batch, SampleSet
+from geoglm.train.samples import UNLABELLED, Batch, SampleSet, draw_crops
 from tests.train.scenes import coded_image, small_network, small_plan
 
 
@@ -128,3 +131,21 @@ def test_bfloat16_learns_too(tmp_path: Path) -> None:
     network = train(small_network(), small_plan(steps=40, peak_rate=0.1, averaging=0.5, bf16=True), folder=tmp_path)
     assert small_plan().validate(network).score > 0.95
     assert all(p.dtype == torch.float32 for p in network.parameters())
+
+
+@pytest.mark.parametrize("spec", [{"fusion": "squeeze"}, {"fusion": "cbam"}, {"context": 2}], ids=str)
+def test_a_network_that_looks_at_the_scene_is_shown_glance_and_place(tmp_path: Path, spec: dict[str, Any]) -> None:
+    """Every parameter that the answer goes through is taught, those that see only the glance included."""
+    torch.manual_seed(0)
+    network = build_segmenter(SegmenterSpec("tu-mobilenetv3_small_050", 3, 3, width=8, **spec))
+    before = {n: p.detach().clone() for n, p in network.named_parameters()}
+    samples = SampleSet([coded_image()], (0.8, 1.25), share=1.0, glance_px=64)
+    plan = small_plan(steps=2, side_px=64, report_every=2)
+    plan = replace(plan, validate=lambda _: Verdict(0.0), curriculum=PLAIN)
+    plan = replace(plan, draw=lambda rng, now: Batch.of(draw_crops([samples], rng, now)))
+    train(network, plan, folder=tmp_path)
+    still = [n for n, p in network.named_parameters() if torch.equal(p, before[n])]
+    assert still == []
+    blind = replace(plan, draw=lambda rng, now: replace(plan.draw(rng, now), glances=None))
+    with pytest.raises(ValueError, match="glance_px"):
+        train(network, blind, folder=tmp_path / "blind")
