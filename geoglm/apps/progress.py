@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress_bar(*, shown: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on stderr with the phase, megapixels a second and the time left."""
+def progress_bar(*, shown: bool, paced: bool = True) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on stderr with the phase, megapixels a second (where it is `paced`) and the time left."""
     if not (shown and sys.stderr.isatty()):
         yield lambda phase, done, total: None
         return
@@ -32,7 +32,7 @@ def progress_bar(*, shown: bool) -> Iterator[Callable[[str, int, int], None]]:
         if phase not in phases:
             phases.add(phase)
             bar.reset(task, description=phase, total=total or None, completed=done, rate="")
-        speed = bar.tasks[0].speed
+        speed = bar.tasks[0].speed if paced else None
         bar.update(task, completed=done, rate=f"{speed / 1e6:.1f} Mpx/s" if speed else "")
 
     try:

@@ -1,0 +1,53 @@
+"""Colours of classes as their labels give them: a column of a vector file, or the legend of one of our maps."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from pathlib import Path
+
+COLUMNS = ("colour", "color", "colour_hex", "color_hint")
+
+
+def label_colours(path: Path, class_field: str | None, classes: tuple[str, ...]) -> dict[str, str]:
+    """Class name → ``#rrggbb``, for the classes whose colour the labels tell; nothing where they tell none."""
+    from rasterio.errors import RasterioIOError
+
+    try:
+        pairs = _from_legend(path)
+    except RasterioIOError:
+        pairs = _from_table(path, class_field, classes)
+    return {n: f"#{c.lstrip('#').lower()}" for n, c in pairs if n in classes and re.fullmatch("#?[0-9a-fA-F]{6}", c)}
+
+
+def _from_legend(path: Path) -> list[tuple[str, str]]:
+    """From the legend that `geoglm segment` writes into ``classes.tif``."""
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(path) as file:
+            text = file.tags().get("CLASSES", "[]")
+    try:
+        return [(str(c["name"]), str(c["colour"])) for c in json.loads(text)]
+    except (ValueError, TypeError, KeyError):
+        return []
+
+
+def _from_table(path: Path, class_field: str | None, classes: tuple[str, ...]) -> list[tuple[str, str]]:
+    """From a column called colour or color beside the one that holds the classes."""
+    import geopandas
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="More than one layer")
+        reader = geopandas.read_parquet if path.suffix == ".parquet" else geopandas.read_file
+        frame = reader(path)
+    column = next((c for c in frame.columns if str(c).lower() in COLUMNS), None)
+    if column is None:
+        return []
+    names = class_field or next((c for c in frame.columns if set(frame[c].astype(str)) & set(classes)), None)
+    if names is None:
+        return []
+    return list(zip(frame[names].astype(str), frame[column].astype(str), strict=True))
