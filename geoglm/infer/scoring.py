@@ -16,15 +16,25 @@ class ScoringGraph(nn.Module):
     Args:
         reduce: the network sees the mean of blocks of so many pixels a side, and its logits are brought back to
             the full grid bilinearly. Blocks are aligned with the tile's upper left corner.
+        temperature: what logits are divided by before they become probabilities; the class is that of the logits
+            as they are.
     """
 
     def __init__(
-        self, network: nn.Module, scaling: Scaling, full_scale: float, product: Product, reduce: int = 1
+        self,
+        network: nn.Module,
+        scaling: Scaling,
+        full_scale: float,
+        product: Product,
+        *,
+        reduce: int = 1,
+        temperature: float = 1.0,
     ) -> None:
         super().__init__()
         self.network = network.eval()
         self.product = product
         self.reduce = reduce
+        self.sharpness = 1 / temperature
         self.slope: Tensor
         self.offset: Tensor
         slope, offset = scaling.slope_and_offset(full_scale)
@@ -57,13 +67,13 @@ class ScoringGraph(nn.Module):
         if self.reduce > 1:
             logits = F.interpolate(logits, scale_factor=self.reduce, mode="bilinear", align_corners=False)
         if self.product == "float":
-            return (logits.softmax(dim=1),)
+            return ((logits * self.sharpness).softmax(dim=1),)
         top, classes = logits.max(dim=1)
-        confidence = 1 / (logits - top[:, None]).exp().sum(dim=1)
+        confidence = 1 / ((logits - top[:, None]) * self.sharpness).exp().sum(dim=1)
         best = classes.to(torch.uint8), (confidence * 100).round().to(torch.uint8)
         if self.product == "map":
             return best
-        return *best, (logits.softmax(dim=1) * 100).round().to(torch.uint8)
+        return *best, ((logits * self.sharpness).softmax(dim=1) * 100).round().to(torch.uint8)
 
 
 class SummaryGraph(nn.Module):

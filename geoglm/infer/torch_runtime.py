@@ -24,7 +24,7 @@ class TorchRuntime:
         device: ``cuda`` or ``cpu``.
         patch: rows and columns of a tile, for the batch size.
         precision: ``auto`` is bf16 on CUDA and float32 on the CPU.
-        reduce: see `ScoringGraph`.
+        reduce, temperature: see `ScoringGraph`.
         glance: ``(band, y, x)`` float32 raw pixels of the whole scene made small, for a network that looks at it;
             summarised on the CPU in float32, whatever the device.
 
@@ -43,11 +43,12 @@ class TorchRuntime:
         patch: tuple[int, int],
         precision: Precision,
         reduce: int = 1,
+        temperature: float = 1.0,
         glance: NDArray[np.float32] | None = None,
     ) -> None:
         if device == "cuda" and not torch.cuda.is_available():
             raise PlanError("device 'cuda' is not there (torch finds no GPU); use --device cpu")
-        graph = ScoringGraph(network, scaling, full_scale, product, reduce)
+        graph = ScoringGraph(network, scaling, full_scale, product, reduce=reduce, temperature=temperature)
         self.summary = None if glance is None else _summary(graph, glance).to(device)
         self.graph = graph.to(device).to(memory_format=torch.channels_last)
         self.device = torch.device(device)

@@ -169,6 +169,7 @@ class SegmentPlan:
                 patch=patch,
                 precision=self.options.precision,
                 reduce=self.reduce,
+                temperature=card.temperature,
                 glance=self.glance(),
             )
         from geoglm.infer.openvino_runtime import OpenVinoRuntime
@@ -176,7 +177,14 @@ class SegmentPlan:
         def build() -> Any:
             from geoglm.infer.scoring import ScoringGraph
 
-            return ScoringGraph(self.package.network(), card.scaling, self.full_scale, product, self.reduce)
+            return ScoringGraph(
+                self.package.network(),
+                card.scaling,
+                self.full_scale,
+                product,
+                reduce=self.reduce,
+                temperature=card.temperature,
+            )
 
         return OpenVinoRuntime(
             build,

@@ -29,6 +29,8 @@ class ModelCard:
         exact_halo: px with which agreement is complete (the receptive field); None if there is no such.
         summary_size: numbers that the network keeps of a glance at the whole scene, and is given with every tile; 0
             if it looks at no more than the tile.
+        temperature: what logits are divided by before they become probabilities, so that confidence means what it
+            says; fitted on data the model never saw (``geoglm:calibration``).
         metrics: accuracy on data the model never saw.
         data: the whole card as read, for display.
     """
@@ -47,6 +49,7 @@ class ModelCard:
     halo: int
     exact_halo: int | None
     summary_size: int = 0
+    temperature: float = 1.0
     metrics: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
 
@@ -84,6 +87,7 @@ class ModelCard:
             halo=int(tiling["halo"]),
             exact_halo=None if tiling.get("exact_halo") is None else int(tiling["exact_halo"]),
             summary_size=int(data.get("geoglm:summary_size", 0)),
+            temperature=float(data.get("geoglm:calibration", {}).get("temperature", 1.0)),
             metrics=dict(data.get("geoglm:metrics", {})),
             data=dict(data),
         )
@@ -93,6 +97,8 @@ class ModelCard:
             raise ValueError("classes and network disagree on the number of classes")
         if len({c.value for c in card.classes}) != len(card.classes):
             raise ValueError("two classes have the same value")
+        if not 0 < card.temperature < float("inf"):
+            raise ValueError(f"calibration temperature {card.temperature:g} is no positive number")
         if any(not 0 <= c.value < 255 for c in card.classes):
             raise ValueError("class values must lie in 0 to 254; 255 marks pixels without data")
         return card

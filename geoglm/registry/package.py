@@ -48,9 +48,9 @@ class ModelPackage:
 
     @cached_property
     def key(self) -> str:
-        """What the network's answers depend on: weights, architecture and scaling."""
+        """What the network's answers depend on: weights, architecture, scaling and temperature."""
         card = self.card
-        facts = json.dumps([self.sha256, dict(card.network), card.scaling.mean, card.scaling.std])
+        facts = json.dumps([self.sha256, dict(card.network), card.scaling.mean, card.scaling.std, card.temperature])
         return hashlib.sha256(facts.encode()).hexdigest()
 
     def network(self) -> nn.Module:

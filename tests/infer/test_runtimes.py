@@ -51,6 +51,33 @@ def test_openvino_torch_and_numpy_agree_on_a_pointwise_model(tmp_path: Path, dty
             assert np.abs(answer[2][0].astype(int) - chance * 100).max() <= 0.501
 
 
+@pytest.mark.parametrize("device", ["cpu", "torch-cpu"])
+@pytest.mark.parametrize("temperature", [0.4, 3.0])
+def test_a_temperature_changes_confidence_and_no_class(tmp_path: Path, device: str, temperature: float) -> None:
+    plain = pointwise(tmp_path / "plain")
+    calibrated = {"temperature": temperature, "ece_before": 0.2, "ece_after": 0.01, "data": "a test"}
+    mild = pointwise(tmp_path / "mild", **{"geoglm:calibration": calibrated})
+    tile = np.random.default_rng(0).integers(0, 256, (1, 3, 40, 64)).astype(np.uint8)
+    told = []
+    for package in (plain, mild):
+        options = SegmentOptions(str(package.folder), device=device, precision="f32")
+        plan = make_plan(ArrayScene(tile[0]), options)
+        told.append([plan.runtime(product).infer(tile) for product in ("map", "percent", "float")])
+    assert plain.key != mild.key
+    head = {k: v.numpy().astype(np.float64) for k, v in plain.network().state_dict().items()}
+    scaled = tile[0] / 128 - 1
+    logits = np.einsum("kb,byx->kyx", head["head.weight"][:, :, 0, 0], scaled) + head["head.bias"][:, None, None]
+    chance = np.exp((logits - logits.max(0)) / temperature)
+    chance /= chance.sum(0)
+    (classes, certain), (same, sure, layers), (shares,) = told[1]
+    assert (classes == told[0][0][0]).all()
+    assert (same == classes).all()
+    assert (sure == certain).all()
+    assert np.abs(certain[0].astype(int) - chance.max(0) * 100).max() <= 0.501
+    assert np.abs(layers[0].astype(int) - chance * 100).max() <= 0.501
+    assert np.abs(shares[0] - chance).max() < 1e-5
+
+
 def test_openvino_and_torch_agree_on_the_shipped_model() -> None:
     tile = np.random.default_rng(0).integers(0, 256, (1, 3, 8, 8), dtype=np.uint8).repeat(20, 2).repeat(20, 3)
     ours, reference = (

@@ -21,6 +21,7 @@ def test_a_package_comes_back_as_it_was_written(tmp_path: Path) -> None:
     opened = ModelPackage.open(tmp_path / "p")
     assert opened.card == written.card
     assert opened.key == written.key
+    assert opened.card.temperature == 1
     assert all(v.abs().max() > 0 for v in opened.network().state_dict().values())
 
 
@@ -32,6 +33,8 @@ def test_a_package_comes_back_as_it_was_written(tmp_path: Path) -> None:
         {"geoglm:network": {"encoder": "pointwise", "bands": 3, "classes": 9}},
         {"geoglm:tiling": {}},
         {"geoglm:full_scale": 255},
+        {"geoglm:calibration": {"temperature": 0}},
+        {"geoglm:calibration": {"temperature": float("nan")}},
     ],
 )
 def test_a_card_that_contradicts_itself_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
