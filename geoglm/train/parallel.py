@@ -154,7 +154,7 @@ def everywhere(part: Tensor) -> Tensor:
     return _Sum.apply(part) if processes() > 1 else part
 
 
-class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
+class SharedBatchNorm(nn.BatchNorm2d):
     """BatchNorm whose mean and variance are those of the samples of all processes, on CPUs too.
 
     torch's SyncBatchNorm does the same on GPUs alone. Takes over parameters, buffers and their names, and what

@@ -1,6 +1,10 @@
 """Two processes train as one does on the whole batch: loss by loss, weight by weight, BatchNorm included."""
 
 import csv
+import os
+import socket
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +14,7 @@ import torch
 from torch import nn
 
 from geoglm.errors import TrainingError
+from geoglm.train import parallel
 from geoglm.train.curriculum import THREE_STAGES
 from geoglm.train.logs import Verdict
 from geoglm.train.loop import Schedule, TrainingPlan, train
@@ -99,6 +104,37 @@ def test_shared_batchnorm_alone_is_batchnorm_torch_s_and_timm_s() -> None:
 
 
 def test_parts_that_cannot_be_shared_out_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("geoglm.train.parallel.processes", lambda: 2)
+    monkeypatch.setattr(parallel, "processes", lambda: 2)
     with pytest.raises(TrainingError, match="3 parts"):
         own_parts(3)
+
+
+def test_processes_that_torchrun_started_find_each_other() -> None:
+    """The sum over processes, and its gradient: each uses the sum, so each part counts once for every process."""
+    code = """
+import torch
+from geoglm.train.parallel import everywhere, joined, processes, rank, told_by_first
+with joined():
+    part = torch.tensor(rank() + 1.0, requires_grad=True)
+    whole = everywhere(part) ** 2
+    whole.backward()
+    print(processes(), told_by_first(rank()), float(whole.detach()), float(part.grad))
+print(processes())
+"""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", code],
+            env=os.environ | common | {"RANK": str(k), "LOCAL_RANK": str(k)},
+            cwd=Path(__file__).parents[2],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for k in range(2)
+    ]
+    for process in started:
+        said, _ = process.communicate(timeout=240)
+        assert said.split() == ["2", "0", "9.0", "12.0", "1"]
