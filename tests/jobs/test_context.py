@@ -1,6 +1,8 @@
 """Networks with context: the scene is glanced at once, then tiled; the tiling shows nowhere in the map."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,10 +24,12 @@ from geoglm.jobs.info import scene_facts
 from geoglm.jobs.plan import SegmentPlan, make_plan
 from geoglm.jobs.segment import segment_file
 from geoglm.jobs.view import segment
+from geoglm.nn.segmenter import SegmenterSpec
 from geoglm.options import HaloRule, PatchRule, SegmentOptions
-from geoglm.registry.package import ModelPackage
-from tests.conftest import pointwise, write_scene
+from geoglm.registry.package import ModelPackage, write_package
+from tests.conftest import card_for, pointwise, write_scene
 from tests.context_oracle import context_oracle, expected, oracle_is_built
+from tests.nn.networks import network
 
 
 @pytest.fixture(scope="module")
@@ -194,3 +199,66 @@ def test_both_runtimes_are_told_the_same(oracle: ModelPackage) -> None:
         runtime = make_plan(source, options(oracle, device=device)).runtime("float")
         answers.append(runtime.infer(source.pixels[None], place)[0])
     assert np.abs(answers[0] - answers[1]).max() < 1e-5
+
+
+@pytest.fixture(scope="module")
+def seeing(tmp_path_factory: pytest.TempPathFactory) -> ModelPackage:
+    """A random network with queries and squeeze fusion that heeds the scene and its place in it."""
+    spec = SegmenterSpec("tu-test_efficientnet", bands=3, classes=5, depth=3, width=8, context=4, fusion="squeeze")
+    built = network(spec)
+    with torch.no_grad():  # every class somewhere
+        some = torch.rand(1, 3, 40, 40).repeat_interleave(8, 2).repeat_interleave(8, 3) * 2 - 1
+        logits = built(some, built.summarise(some), torch.tensor([[0, 0, 1 / 320, 1 / 320, -1]]))
+        built.head[1].bias -= logits.mean(dim=(0, 2, 3))
+    tiling = {"stride": built.stride, "tileable": True, "halo": 32, "exact_halo": 32}
+    return write_package(tmp_path_factory.mktemp("seeing"), built, card_for(spec, **{"geoglm:tiling": tiling}))
+
+
+@torch.no_grad()
+def one_pass(plan: SegmentPlan, pixels: np.ndarray) -> np.ndarray:
+    """The whole scene through the network at once, in float32."""
+    built, stride, (rows, cols) = plan.package.network(), plan.package.card.stride, pixels.shape[1:]
+    padded = np.full((3, rows + -rows % stride, cols + -cols % stride), 128, np.uint8)
+    padded[:, :rows, :cols] = pixels
+    scaled, glance = (torch.from_numpy(p)[None].float() / 128 - 1 for p in (padded, plan.glance()))
+    place = torch.tensor([[0, 0, 1 / rows, 1 / cols, -1]])
+    logits = built(scaled, built.summarise(glance), place)
+    return logits.argmax(1)[0, :rows, :cols].numpy().astype(np.uint8)
+
+
+SECOND_USE = """
+import sys
+from pathlib import Path
+from geoglm.jobs.segment import segment_file
+from geoglm.options import HaloRule, PatchRule, SegmentOptions
+rules = {"patch": PatchRule("fixed", 128), "halo": HaloRule("exact"), "precision": "f32", "memory": 8 * 10**9}
+options = SegmentOptions(sys.argv[3], **rules, vectors="none", workers=2, shard_px=5000)
+segment_file(Path(sys.argv[1]), Path(sys.argv[2]), options)
+print("torch" in sys.modules)
+"""
+
+
+def test_a_network_with_context_gives_the_map_of_one_pass_and_is_not_converted_again(
+    seeing: ModelPackage, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(5).integers(0, 256, (3, 40, 52), dtype=np.uint8)
+    pixels = noise.repeat(8, axis=1).repeat(8, axis=2)[:, :317, :410]
+    pixels[:, :, 200:] //= 2
+    path = write_scene(tmp_path / "scene.tif", pixels)
+    rules = {"patch": PatchRule("fixed", 128), "halo": HaloRule("exact")}
+    whole = one_pass(make_plan(RasterFile(path), options(seeing, **rules)), pixels)
+    assert len(np.unique(whole)) > 2
+    segment_file(path, tmp_path / "out1", options(seeing, **rules, workers=1, shard_px=100))
+    told = subprocess.run(
+        [sys.executable, "-c", SECOND_USE, str(path), str(tmp_path / "out2"), str(seeing.folder)],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert told == "False\n"
+    maps = []
+    for folder in ("out1", "out2"):
+        with rasterio.open(tmp_path / folder / "classes.tif") as file:
+            maps.append(file.read(1))
+    assert (maps[0] == maps[1]).all()
+    assert (maps[0] == whole).mean() >= 0.9999
