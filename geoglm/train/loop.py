@@ -6,6 +6,7 @@ import copy
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from geoglm.errors import TrainingError
+from geoglm.nn.recompute import activations_aside, recompute
+from geoglm.nn.segmenter import Segmenter
 from geoglm.train.checkpoint import Learner
 from geoglm.train.curriculum import PLAIN, Stage, scales_at, stage_at
 from geoglm.train.logs import Progress, TrainingLog, Verdict
@@ -21,6 +25,8 @@ from geoglm.train.parallel import distributed, own_parts, rank, told_by_first
 from geoglm.train.samples import Batch, Moment
 
 CHECKPOINT = "checkpoint.pt"
+INDIFFERENT = ("checkpoint_every_s", "recompute", "offload")
+"""What of a schedule may be changed when a training is resumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,8 @@ class Schedule:
             0 goes on to the end and takes the last.
         checkpoint_every_s: seconds between checkpoints, beside those at every report.
         bf16: run the network in bfloat16 where that is safe (autocast); weights stay float32.
+        recompute: compute the activations within a `Segmenter`'s stages twice rather than keep them.
+        offload: put the activations that are kept aside until they are needed; see `geoglm.nn.recompute`.
     """
 
     steps: int = 4500
@@ -59,6 +67,8 @@ class Schedule:
     patience: int = 0
     checkpoint_every_s: float = 180.0
     bf16: bool = False
+    recompute: bool = False
+    offload: bool = False
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "parts", "side_px", "report_every"):
@@ -97,7 +107,7 @@ class TrainingPlan:
 
     def terms(self) -> dict[str, str]:
         """Everything that is plain in it and decides the course of a training, by name."""
-        kept = {k: v for k, v in asdict(self.schedule).items() if k != "checkpoint_every_s"}
+        kept = {k: v for k, v in asdict(self.schedule).items() if k not in INDIFFERENT}
         return {k: str(v) for k, v in kept.items()} | {"curriculum": str(tuple(self.curriculum))}
 
 
@@ -142,13 +152,18 @@ def train(
         progress: is told after every step.
 
     Raises:
-        TrainingError: the parts of a batch cannot be shared out among the processes.
+        TrainingError: the parts of a batch cannot be shared out among the processes, or `recompute` is asked for
+            and the network is no `Segmenter`.
         CheckpointMismatch: the checkpoint in `folder` is of a training on other terms.
     """
     schedule = plan.schedule
     learner = _learner(network, schedule)
     learner.resume(folder / CHECKPOINT, plan.terms())
     network.to(memory_format=torch.channels_last)
+    if schedule.recompute:
+        if not isinstance(network, Segmenter):
+            raise TrainingError(f"{type(network).__name__} has no stages to compute twice; train without recompute")
+        recompute(network)
     model = distributed(Viewer(network, plan.prepare))
     diary = _Diary(learner, plan, folder, progress) if rank() == 0 else None
     with ThreadPoolExecutor(1) as drawer:
@@ -233,7 +248,8 @@ def _step(model: nn.Module, learner: Learner, plan: TrainingPlan, batch: Batch) 
     if schedule.encoder_rate == 0 and isinstance(encoder := getattr(network, "encoder", None), nn.Module):
         encoder.eval()
     batch = batch.to(next(network.parameters()).device)
-    with torch.autocast(batch.pixels.device.type, torch.bfloat16, enabled=schedule.bf16):
+    lean = activations_aside() if schedule.offload else nullcontext()
+    with lean, torch.autocast(batch.pixels.device.type, torch.bfloat16, enabled=schedule.bf16):
         logits = model(batch.pixels, batch.glances, batch.places)
     loss = plan.loss(logits.float(), batch)
     learner.optimiser.zero_grad()

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from geoglm.errors import CheckpointMismatch
+from geoglm.errors import CheckpointMismatch, TrainingError
 from geoglm.nn.segmenter import SegmenterSpec, build_segmenter
 from geoglm.train.augment import disturb, mix_tiles
 from geoglm.train.curriculum import PLAIN
@@ -149,3 +149,21 @@ def test_a_network_that_looks_at_the_scene_is_shown_glance_and_place(tmp_path: P
     blind = replace(plan, draw=lambda rng, now: replace(plan.draw(rng, now), glances=None))
     with pytest.raises(ValueError, match="glance_px"):
         train(network, blind, folder=tmp_path / "blind")
+
+
+@pytest.mark.parametrize("lean", [{"recompute": True}, {"offload": True}], ids=str)
+def test_saving_memory_leaves_the_course_of_a_training_as_it_is(tmp_path: Path, lean: dict[str, bool]) -> None:
+    ends = []
+    for name, options in (("plain", {}), ("lean", lean)):
+        torch.manual_seed(0)
+        network = build_segmenter(SegmenterSpec("tu-mobilenetv3_small_050", 3, 3, width=8))
+        plan = replace(small_plan(steps=2, side_px=256, report_every=2, **options), validate=lambda _: Verdict(0.0))
+        ends.append(train(network, plan, folder=tmp_path / name).state_dict())
+    assert list(ends[0]) == list(ends[1])
+    for name, value in ends[0].items():
+        assert torch.allclose(value.float(), ends[1][name].float(), atol=1e-5), name
+
+
+def test_a_network_without_stages_cannot_compute_them_twice(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no stages"):
+        train(small_network(), small_plan(recompute=True), folder=tmp_path)
