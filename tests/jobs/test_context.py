@@ -201,6 +201,18 @@ def test_both_runtimes_are_told_the_same(oracle: ModelPackage) -> None:
     assert np.abs(answers[0] - answers[1]).max() < 1e-5
 
 
+def test_tiles_of_a_batch_keep_their_places(oracle: ModelPackage) -> None:
+    source = ArrayScene(scene_pixels((40, 64), "uint8", 0, holes=False), gsd=0.5)
+    tiles = np.stack([source.pixels, source.pixels, source.pixels // 2])
+    places = np.array([[k / 4, k / 8, 1 / 256, 1 / 512, -1.0] for k in range(3)], np.float32)
+    runtime = make_plan(source, options(oracle, device="torch-cpu")).runtime("float")
+    alone = [runtime.infer(t[None], p[None])[0][0] for t, p in zip(tiles, places, strict=True)]
+    runtime.batch = 4  # as on a GPU
+    together = runtime.infer(tiles, places)[0]
+    assert np.abs(together - np.stack(alone)).max() < 1e-6
+    assert np.abs(alone[0] - alone[1]).max() > 0.1
+
+
 @pytest.fixture(scope="module")
 def seeing(tmp_path_factory: pytest.TempPathFactory) -> ModelPackage:
     """A random network with queries and squeeze fusion that heeds the scene and its place in it."""
