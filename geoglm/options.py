@@ -89,6 +89,19 @@ def parse_scale(text: str | None) -> float | Literal["auto"] | None:
     return value
 
 
+def parse_offset(text: str) -> float | Literal["auto"]:
+    """The pixel value that counts as zero, or ``auto``."""
+    if text == "auto":
+        return "auto"
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not abs(value) < float("inf"):
+        raise PlanError(f"offset {text!r} is no number; give the pixel value that counts as zero, e.g. 1000 or 0")
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class SegmentOptions:
     """Everything that shapes a segmentation, in parsed form.
@@ -97,6 +110,7 @@ class SegmentOptions:
         model: ``auto``, the name of a shipped package or the path of a package.
         bands: scene bands for the model's bands, counted from 1; None to find them by name.
         scale: pixel value that counts as full scale; ``auto`` for the 99.5th percentile.
+        offset: pixel value that counts as zero; ``auto`` finds it for models of reflectance, 0 for others.
         resample: ground sample distance in metres to work at; None for the scene's own.
         patch: rule for the side of a tile.
         halo: rule for the border of a tile.
@@ -115,6 +129,7 @@ class SegmentOptions:
     model: str = "auto"
     bands: tuple[int, ...] | None = None
     scale: float | Literal["auto"] | None = None
+    offset: float | Literal["auto"] = "auto"
     resample: float | None = None
     patch: PatchRule = PatchRule("auto")
     halo: HaloRule = HaloRule("auto")

@@ -137,6 +137,9 @@ class SceneMeta:
         block: rows and columns of the file's own blocks.
         mask: where validity is written: any of ``nodata``, ``mask``, ``alpha``.
         driver: GDAL driver, or ``memory``.
+        units: scale and offset of each data band, value · scale + offset being what it stands for; empty where the
+            file says nothing of the kind.
+        product: what the file says of the product it comes from: tags by name, and its path as ``path``.
     """
 
     name: str
@@ -150,6 +153,8 @@ class SceneMeta:
     block: tuple[int, int] = (256, 256)
     mask: tuple[str, ...] = ()
     driver: str = "memory"
+    units: tuple[tuple[float, float], ...] = ()
+    product: tuple[tuple[str, str], ...] = ()
 
     @property
     def box(self) -> PixelBox:

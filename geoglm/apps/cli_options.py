@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from geoglm.options import HaloRule, PatchRule, SegmentOptions, parse_bands, parse_memory, parse_scale
+from geoglm.options import HaloRule, PatchRule, SegmentOptions, parse_bands, parse_memory, parse_offset, parse_scale
 
 
 def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -18,6 +18,12 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--bands", help="Scene bands for the model's bands, counted from 1, e.g. 4,3,2."),
         click.option("--scale", help="Pixel value that counts as full scale, e.g. 10000, or auto (99.5th percentile)."),
+        click.option(
+            "--offset",
+            default="auto",
+            show_default=True,
+            help="Pixel value that counts as zero: 1000 for Sentinel-2 since 2022, 0, or auto (metadata, else pixels).",
+        ),
         click.option("--resample", type=float, help="Work at this ground sample distance in metres."),
         click.option("--patch", default="auto", show_default=True, help="Side of a tile: auto, stepwise, or pixels."),
         click.option("--halo", default="auto", show_default=True, help="Border of a tile: auto, exact, or pixels."),
@@ -53,6 +59,7 @@ def parsed(given: dict[str, Any]) -> SegmentOptions:
         model=given["model"],
         bands=parse_bands(given["bands"]),
         scale=parse_scale(given["scale"]),
+        offset=parse_offset(given["offset"]),
         resample=given["resample"],
         patch=PatchRule.parse(given["patch"]),
         halo=HaloRule.parse(given["halo"]),

@@ -29,6 +29,9 @@ from geoglm.types import ControlPoint, GeoRef, PixelBox, SceneMeta
 DRIVERS = ["GTiff", "VRT", "JP2OpenJPEG"]
 """What is opened; a file of any other kind is refused."""
 
+PRODUCT_TAGS = ("BASELINE", "ADD_OFFSET", "PRODUCT")
+"""Parts of the names of tags that tell which product a file comes from."""
+
 
 class RasterFile:
     """A raster file as a source. Each thread has a dataset of its own; GDAL's are not to be shared.
@@ -110,6 +113,8 @@ class RasterFile:
             block=dataset.block_shapes[0],
             mask=tuple(k for k, there in sources.items() if there),
             driver=dataset.driver,
+            units=_units(dataset, numbers),
+            product=(*_product_tags(dataset), ("path", str(self.path.resolve()))),
         )
 
     def read(self, box: PixelBox, bands: Sequence[int]) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
@@ -200,6 +205,18 @@ def _band_name(dataset: Any, number: int) -> str:
         return str(described)
     told = (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.palette)
     return kind.name if kind in told else ""
+
+
+def _units(dataset: Any, numbers: Sequence[int]) -> tuple[tuple[float, float], ...]:
+    """Scale and offset of the bands; nothing where all are 1 and 0, which GDAL also gives for a file without."""
+    units = tuple((float(dataset.scales[k - 1]), float(dataset.offsets[k - 1])) for k in numbers)
+    return () if set(units) == {(1.0, 0.0)} else units
+
+
+def _product_tags(dataset: Any) -> list[tuple[str, str]]:
+    """Tags of the file or its first band that tell of the product: baselines, offsets, names."""
+    tags = dataset.tags(1) | dataset.tags()
+    return sorted((k, v) for k, v in tags.items() if any(w in k.upper() for w in PRODUCT_TAGS))
 
 
 def _factor(dataset: Any, gsd: float, path: Path) -> float:

@@ -87,7 +87,7 @@ def map_of(plan: SegmentPlan, labels: Labels, progress: Callable[[int, int], Non
     with tempfile.TemporaryDirectory(prefix="geoglm-") as folder:
         scratch = ScratchMap(*(_empty(Path(folder) / f"{n}.npy", plan) for n in ("classes", "percent")))
         predictor = plan.predictor(layers=False)
-        fill = plan.package.card.scaling.fill(plan.full_scale)
+        fill = plan.fill
         dtype = network_dtype(plan.source.meta.dtype)
         place = np.full(256, INVALID, np.uint8)
         place[list(predictor.values)] = np.arange(len(predictor.values))

@@ -24,7 +24,8 @@ from geoglm.io.source import Source, read_glance
 from geoglm.jobs.pace import recall
 from geoglm.options import SegmentOptions
 from geoglm.pixels.glance import glance_shape
-from geoglm.pixels.scale import network_dtype, percentile_scale
+from geoglm.pixels.offset import ReflectanceZero, check_reflectance, find_zero, seen_zero, told_zero
+from geoglm.pixels.scale import Scaling, network_dtype, percentile_scale
 from geoglm.registry.catalog import choose, find, gsd_distance
 from geoglm.registry.match import match_bands
 from geoglm.registry.package import ModelPackage
@@ -66,7 +67,8 @@ class SegmentPlan:
         package: model and card.
         options: as asked for.
         bands: indices of the scene bands for the model's bands, counted from 0.
-        full_scale: pixel value that counts as 1.
+        full_scale: pixel value that counts as 1, above `zero`.
+        zero: pixel value that counts as 0.
         layout: tiles and shards.
         halo: px around each core.
         reduce: pixels a side that are averaged into one for the network.
@@ -82,6 +84,7 @@ class SegmentPlan:
     options: SegmentOptions
     bands: tuple[int, ...]
     full_scale: float
+    zero: float
     layout: ShardLayout
     halo: int
     reduce: int
@@ -100,6 +103,7 @@ class SegmentPlan:
             [c.value for c in self.package.card.classes],
             self.bands,
             self.full_scale,
+            self.zero,
             self.layout.grid.patch,
             self.halo,
             self.reduce,
@@ -112,6 +116,16 @@ class SegmentPlan:
             None if self.options.aoi is None else _stamp(self.options.aoi),
         ]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    @property
+    def scaling(self) -> Scaling:
+        """From the scene's pixel values to network input."""
+        return self.package.card.scaling.with_zero(self.zero)
+
+    @property
+    def fill(self) -> tuple[float, ...]:
+        """The value of each band with which pixels without data are fed to the network."""
+        return self.scaling.fill(self.full_scale)
 
     @property
     def device(self) -> str:
@@ -150,8 +164,7 @@ class SegmentPlan:
         card = self.package.card
         if not card.summary_size:
             return None
-        fill = card.scaling.fill(self.full_scale)
-        return read_glance(self.source, self.bands, fill=fill, stride=card.stride, reduce=self.reduce)
+        return read_glance(self.source, self.bands, fill=self.fill, stride=card.stride, reduce=self.reduce)
 
     def runtime(self, product: Product) -> Runtime:
         """The network on its device; one with context has looked at the scene."""
@@ -162,7 +175,7 @@ class SegmentPlan:
 
             return TorchRuntime(
                 self.package.network(),
-                card.scaling,
+                self.scaling,
                 full_scale=self.full_scale,
                 product=product,
                 device=self.device.removeprefix("torch-"),
@@ -179,7 +192,7 @@ class SegmentPlan:
 
             return ScoringGraph(
                 self.package.network(),
-                card.scaling,
+                self.scaling,
                 self.full_scale,
                 product,
                 reduce=self.reduce,
@@ -188,7 +201,7 @@ class SegmentPlan:
 
         return OpenVinoRuntime(
             build,
-            key=f"{self.package.key} {self.full_scale!r} {product} {self.reduce} {__version__}",
+            key=f"{self.package.key} {self.full_scale!r} {self.zero!r} {product} {self.reduce} {__version__}",
             bands=len(card.bands),
             patch=patch,
             dtype=dtype,
@@ -227,6 +240,8 @@ class SegmentPlan:
             "model_why": self.reasons["model"],
             "bands": [b + 1 for b in self.bands],
             "full_scale": self.full_scale,
+            "zero": self.zero,
+            "zero_why": self.reasons["zero"],
             "network_sees": "every pixel" if self.reduce == 1 else f"means of {self.reduce} x {self.reduce} pixels",
             "network_why": self.reasons["reduce"],
             "looks_at": self._looks_at(),
@@ -274,6 +289,9 @@ def make_plan(source: Source, options: SegmentOptions) -> SegmentPlan:
     match = match_bands(meta, card, options.bands)
     notes += [match.note] if match.note else []
     full = _full_scale(source, package, match.indices, options)
+    zero = _zero(source, package, match.indices, options, full=full)
+    if card.reflectance:
+        notes.append(f"pixel value {zero.value:g} counts as reflectance 0: {zero.why}")
     blend = (not card.tileable) if options.blend is None else options.blend
     if not card.tileable:
         notes.append(
@@ -321,6 +339,7 @@ def make_plan(source: Source, options: SegmentOptions) -> SegmentPlan:
         options=options,
         bands=match.indices,
         full_scale=full,
+        zero=zero.value,
         layout=layout,
         halo=grid.rows.halo,
         reduce=reduce,
@@ -328,7 +347,7 @@ def make_plan(source: Source, options: SegmentOptions) -> SegmentPlan:
         workers=workers,
         cost=cost,
         notes=tuple(notes),
-        reasons={"model": model_why, "reduce": reduce_why, "patch": patch.why, "halo": halo_why},
+        reasons={"model": model_why, "zero": zero.why, "reduce": reduce_why, "patch": patch.why, "halo": halo_why},
     )
 
 
@@ -360,6 +379,22 @@ def _full_scale(source: Source, package: ModelPackage, bands: Sequence[int], opt
     values = pixels[:, valid]
     seen = (float(values.min()), float(values.max())) if values.size else None
     return scaling.full_for(dtype, None, seen)
+
+
+def _zero(
+    source: Source, package: ModelPackage, bands: Sequence[int], options: SegmentOptions, *, full: float
+) -> ReflectanceZero:
+    """The pixel value that counts as zero: from the user, the file, or its darkest pixels."""
+    if options.offset != "auto":
+        return ReflectanceZero(options.offset, "as asked")
+    if not package.card.reflectance:
+        return ReflectanceZero(0.0, "the model is not one of reflectance")
+    meta = source.meta
+    pixels, valid = source.preview(bands, side_px=1024)
+    if meta.dtype.startswith("float") and options.scale is None:
+        check_reflectance(pixels[:, valid], meta.name, full=full)
+    told = told_zero([meta.units[b] for b in bands if meta.units], dict(meta.product), full=full)
+    return find_zero(told, seen_zero(pixels, valid, full=full))
 
 
 def _reduction(package: ModelPackage, meta: SceneMeta, options: SegmentOptions) -> tuple[int, str]:

@@ -26,6 +26,7 @@ from geoglm.jobs.pace import remember
 from geoglm.jobs.plan import SegmentPlan, cache_folder, make_plan
 from geoglm.jobs.vectorize import polygons
 from geoglm.options import SegmentOptions
+from geoglm.registry.match import shown_bands
 from geoglm.stats.area import class_areas, class_counts, pixel_areas
 from geoglm.tiling.shards import Shard
 from geoglm.types import INVALID, Scores
@@ -190,7 +191,7 @@ class _Run:
         self.progress("loading the network", 0, 0)
         predictor = plan.predictor(layers=plan.options.probabilities)
         counting = threading.Lock()
-        fill = plan.package.card.scaling.fill(plan.full_scale)
+        fill = plan.fill
         dtype = _pixel_dtype(self.meta.dtype)
         self.progress("segmenting", finished, total)
 
@@ -293,7 +294,8 @@ class _Run:
     def _quicklook(self, classes: NDArray[np.uint8], confidence: NDArray[np.uint8], result: SegmentResult) -> None:
         from geoglm.io.quicklook import stretched, write_quicklook
 
-        pixels, valid = self.plan.source.preview(self.plan.bands, side_px=1200)
+        colours = [self.plan.bands[k] for k in shown_bands(self.plan.package.card.bands)]
+        pixels, valid = self.plan.source.preview(colours, side_px=1200)
         step = max(1, -(-max(classes.shape) // 1200))
         write_quicklook(
             self.stage.drafts / "quicklook.png",

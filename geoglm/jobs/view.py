@@ -143,7 +143,7 @@ class _Scorer:
             if self._predictor is None:
                 self._predictor = plan.predictor(layers=plan.options.probabilities)
         shard = plan.layout.shard(row, col)
-        fill = plan.package.card.scaling.fill(plan.full_scale)
+        fill = plan.fill
         dtype = network_dtype(plan.source.meta.dtype)
         pixels, valid = read_padded(plan.source, shard.read, plan.bands, fill=fill, dtype=dtype)
         return self._predictor.score(shard, pixels, valid)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -14,16 +14,23 @@ from geoglm.errors import SceneMismatch
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """The contract of a model: network input = (value / full scale − mean) / std, band by band.
+    """The contract of a model: network input = ((value − zero) / full scale − mean) / std, band by band.
 
     Args:
         mean, std: for each band, of values in units of full scale.
-        full_scale: dtype name → the value that counts as 1, for the dtypes where it is beyond doubt.
+        full_scale: dtype name → the value that counts as 1, for the dtypes where it is beyond doubt; with another
+            zero, by how much a value must lie above that to count as 1.
+        zero: the value that counts as 0 in a scene, see `geoglm.pixels.offset`.
     """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
     full_scale: Mapping[str, float] = field(default_factory=dict)
+    zero: float = 0.0
+
+    def with_zero(self, zero: float) -> Scaling:
+        """The same contract for a scene in which the value `zero` counts as 0."""
+        return replace(self, zero=zero)
 
     def full_for(self, dtype: str, asked: float | None, seen: tuple[float, float] | None) -> float:
         """The full-scale value for pixels of `dtype`.
@@ -48,11 +55,11 @@ class Scaling:
     def slope_and_offset(self, full: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """``(band,)`` factors a and b with network input = a · value + b."""
         std, mean = np.asarray(self.std), np.asarray(self.mean)
-        return (1 / (full * std)).astype(np.float32), (-mean / std).astype(np.float32)
+        return (1 / (full * std)).astype(np.float32), (-(mean + self.zero / full) / std).astype(np.float32)
 
     def fill(self, full: float) -> tuple[float, ...]:
         """The value of each band that the network sees as its mean, for pixels without data."""
-        return tuple(m * full for m in self.mean)
+        return tuple(m * full + self.zero for m in self.mean)
 
 
 def percentile_scale(pixels: NDArray[np.generic], valid: NDArray[np.bool_], percent: float = 99.5) -> float:

@@ -29,6 +29,7 @@ class ModelCard:
         exact_halo: px with which agreement is complete (the receptive field); None if there is no such.
         summary_size: numbers that the network keeps of a glance at the whole scene, and is given with every tile; 0
             if it looks at no more than the tile.
+        reflectance: its scaling is of reflectance, which Sentinel-2 products since 2022 keep with an offset.
         temperature: what logits are divided by before they become probabilities, so that confidence means what it
             says; fitted on data the model never saw (``geoglm:calibration``).
         metrics: accuracy on data the model never saw.
@@ -50,6 +51,7 @@ class ModelCard:
     exact_halo: int | None
     summary_size: int = 0
     temperature: float = 1.0
+    reflectance: bool = False
     metrics: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
 
@@ -87,7 +89,8 @@ class ModelCard:
             halo=int(tiling["halo"]),
             exact_halo=None if tiling.get("exact_halo") is None else int(tiling["exact_halo"]),
             summary_size=int(data.get("geoglm:summary_size", 0)),
-            temperature=float(data.get("geoglm:calibration", {}).get("temperature", 1.0)),
+            reflectance=bool(data.get("geoglm:reflectance_offset", False)),
+            temperature=float((data.get("geoglm:calibration") or {}).get("temperature", 1.0)),
             metrics=dict(data.get("geoglm:metrics", {})),
             data=dict(data),
         )

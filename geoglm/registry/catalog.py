@@ -65,7 +65,8 @@ def choose(meta: SceneMeta) -> Choice:
         raise SceneMismatch(
             f"no shipped model suits {meta.name}: {'; '.join(refused)}; --model NAME takes one all the same"
         )
-    _, package, why = min(fitting, key=lambda f: f[0])
+    # of two that suit as well the one that makes use of more bands
+    _, package, why = min(fitting, key=lambda f: (f[0], -len(f[1].card.bands)))
     return Choice(package, why)
 
 
