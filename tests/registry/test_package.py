@@ -22,6 +22,7 @@ def test_a_package_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert opened.card == written.card
     assert opened.key == written.key
     assert opened.card.temperature == 1
+    assert pointwise(tmp_path / "q", **{"geoglm:calibration": None}).card.temperature == 1
     assert all(v.abs().max() > 0 for v in opened.network().state_dict().values())
 
 
