@@ -31,3 +31,22 @@ class Detail(nn.Module):
         finer = self.to_half(torch.cat([widen(fused, 2), half], dim=1))
         finest: Tensor = self.to_full(torch.cat([widen(finer, 2), self.near(image)], dim=1))
         return finest
+
+
+class HalfDetail(nn.Module):
+    """The first of the two steps of `Detail` alone: full resolution is where convolutions are dearest.
+
+    Args:
+        width: channels of the fused map at stride 4.
+        half: channels of the encoder's features at stride 2.
+        channels: of the result, at stride 2.
+    """
+
+    def __init__(self, width: int, half: int, *, channels: int) -> None:
+        super().__init__()
+        self.to_half = conv_norm_relu(width + half, channels, kernel=3)
+
+    def forward(self, fused: Tensor, half: Tensor, image: Tensor) -> Tensor:
+        """Maps at strides 4 and 2 to ``(n, channels, y, x)`` at stride 2; the image is not looked at."""
+        finer: Tensor = self.to_half(torch.cat([widen(fused, 2), half], dim=1))
+        return finer

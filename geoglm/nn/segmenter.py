@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from geoglm.nn.context import SceneContext
-from geoglm.nn.detail import Detail
+from geoglm.nn.detail import Detail, HalfDetail
 from geoglm.nn.encoders import Encoder
 from geoglm.nn.fusion import build_fusion
 from geoglm.nn.pyramid import FeaturePyramid, widen
@@ -27,9 +27,10 @@ class SegmenterSpec:
         width: channels of the pyramid.
         fusion: how its levels become one map, a name of `geoglm.nn.fusion.STRATEGIES`.
         detail: channels of the way back to single pixels; 0 brings stride 4 up bilinearly.
-        stretch: ``none``, or ``log`` for reflectance.
+        stretch: ``none``, or ``log`` or ``ratio`` for reflectance.
         alignment: how the pyramid brings its levels together, a name of `geoglm.nn.pyramid.ALIGNMENTS`.
         context: number of learnable queries that summarise the scene's glance for every tile; 0 does without.
+        finest: stride at which that way ends, 1 or 2; from 2 logits go up bilinearly.
     """
 
     encoder: str
@@ -42,6 +43,7 @@ class SegmenterSpec:
     stretch: str = "none"
     alignment: str = "bilinear"
     context: int = 0
+    finest: int = 1
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -64,9 +66,15 @@ class Segmenter(nn.Module):
             self.context = SceneContext(channels[-1], width=spec.width, queries=spec.context, stride=2**spec.depth)
         self.pyramid = FeaturePyramid(channels, width=spec.width, alignment=spec.alignment)
         self.fusion = build_fusion(spec.fusion, levels=len(channels), width=spec.width)
-        self.detail: Detail | None = None
+        self.detail: Detail | HalfDetail | None = None
+        self.finest = spec.finest
         if spec.detail:
-            self.detail = Detail(spec.width, self.encoder.half_channels, spec.bands, channels=spec.detail)
+            half = self.encoder.half_channels
+            self.detail = (
+                HalfDetail(spec.width, half, channels=spec.detail)
+                if spec.finest == 2
+                else Detail(spec.width, half, spec.bands, channels=spec.detail)
+            )
         self.head = nn.Sequential(nn.Dropout2d(0.1), nn.Conv2d(spec.detail or spec.width, spec.classes, 1))
         self.stride = self.encoder.stride
         self.summary_size = self.fusion.summary_size + (self.context.summary_size if self.context else 0)
@@ -101,7 +109,7 @@ class Segmenter(nn.Module):
         if self.detail is None:
             return widen(self.head(fused), 4)
         logits: Tensor = self.head(self.detail(fused, half, image))
-        return logits
+        return logits if self.finest == 1 else widen(logits, self.finest)
 
     def _parts(self, summary: Tensor | None) -> tuple[Tensor, Tensor]:
         """The fusion's part of a `summary`, and the context's."""

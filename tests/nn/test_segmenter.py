@@ -4,16 +4,20 @@ from itertools import product
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from geoglm.nn.fusion import STRATEGIES
 from geoglm.nn.pyramid import ALIGNMENTS
 from geoglm.nn.segmenter import Segmenter, SegmenterSpec, build_segmenter
+from geoglm.nn.stretch import build_stretch
 from tests.nn.networks import network, scene_of, tiny
 
 COMBINATIONS = list(product(STRATEGIES, ALIGNMENTS, (0, 3)))
 ENCODERS = [
     {"encoder": "tu-tf_efficientnet_lite0", "depth": 5},
     {"encoder": "tu-tf_efficientnet_lite0", "depth": 4, "bands": 9, "detail": 4, "stretch": "log"},
+    {"encoder": "tu-tf_efficientnet_lite0", "depth": 4, "bands": 9, "detail": 4, "stretch": "ratio", "finest": 2},
     {"encoder": "tu-mobilenetv3_small_100", "depth": 4, "bands": 4},
     {"encoder": "resnet18", "depth": 3, "bands": 1},
     {"encoder": "windowed-16", "depth": 5, "detail": 4},
@@ -97,3 +101,10 @@ def test_an_unknown_name_is_refused_with_the_known_ones(changes: dict[str, objec
 def test_a_spec_survives_the_card() -> None:
     spec = tiny(fusion="gate", alignment="deform", context=4)
     assert SegmenterSpec(**spec.as_dict()) == spec
+
+
+@given(st.floats(-0.1, 2.0))
+def test_the_ratio_stretch_rises_all_the_way_and_stays_small(reflectance: float) -> None:
+    stretch = build_stretch("ratio", bands=1)
+    low, high = (float(stretch(torch.full((1, 1, 1, 1), r))) for r in (reflectance, reflectance + 0.01))
+    assert -2.5 <= low <= high <= 2.5
