@@ -41,7 +41,7 @@ _HOMES = {
     "open_scene": "geoglm.jobs.view",
     "segment": "geoglm.jobs.view",
     "segment_file": "geoglm.jobs.segment",
-    "train": "geoglm.jobs.train",
+    "train": "geoglm.train",
     "vectorize": "geoglm.jobs.view",
 }
 
@@ -50,17 +50,28 @@ def __getattr__(name: str) -> Any:
     """Public names are imported when they are first used, so that ``import geoglm`` costs nothing."""
     if name not in _HOMES:
         raise AttributeError(f"module 'geoglm' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    home = import_module(_HOMES[name])
+    value = home if name == "train" else getattr(home, name)
     globals()[name] = value
     return value
 
 
+class _Verb(ModuleType):
+    """The subpackage `geoglm.train`, which is also the verb of that name: see `geoglm.jobs.train.train`."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        from geoglm.jobs.train import train
+
+        return train(*args, **kwargs)
+
+
 class _Face(ModuleType):
-    """Python binds a subpackage to its name here when it is first imported; ``geoglm.train`` is to be the function."""
+    """Python binds a subpackage to its name here when it is first imported; the one called like a verb becomes it."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if not (name in _HOMES and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
+        if name == "train" and isinstance(value, ModuleType):
+            value.__class__ = _Verb
+        super().__setattr__(name, value)
 
 
 sys.modules[__name__].__class__ = _Face

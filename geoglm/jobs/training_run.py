@@ -79,7 +79,9 @@ def run_training(
         if value.is_floating_point():
             value.copy_(value.half().float())  # measure what is kept
     metrics, scores = _measured(lesson, material, trained, base)
+    calibration = metrics.pop("calibration", None)
     card = material.card | {
+        "geoglm:calibration": calibration,
         "geoglm:tiling": tiling(trained, lesson, material, base),
         "geoglm:metrics": metrics,
         "geoglm:limits": limits(material.notes, metrics),
