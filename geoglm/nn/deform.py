@@ -38,7 +38,8 @@ class DeformAlign(nn.Module):
     def forward(self, moved: Tensor, guide: Tensor) -> Tensor:
         """`moved` and `guide`, both ``(n, width, y, x)``, to `moved` aligned with `guide`, of the same shape."""
         # a NaN for an offset would have the sampling read anywhere in memory
-        offset = self.bound * torch.nan_to_num(self.offset(torch.cat([guide, moved], dim=1))).tanh()
+        offset = self.offset(torch.cat([guide, moved], dim=1))
+        offset = self.bound * offset.masked_fill(offset.isnan(), 0).tanh()
         # float32 under autocast as well: the sampling knows no bfloat16
         aligned: Tensor = deform_conv2d(moved.float(), offset.float(), self.weight, padding=KERNEL // 2)
         return aligned.to(moved.dtype)
