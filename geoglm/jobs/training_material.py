@@ -215,8 +215,18 @@ def _full_scale(source: Source, scaling: Scaling, bands: Sequence[int], asked: f
 
 
 def _looks_at_scenes(spec: SegmenterSpec) -> bool:
-    """Whether the network wants a glance at the whole scene."""
-    return build_segmenter(spec).summary_size > 0
+    """Whether the network wants a glance at the whole scene.
+
+    Raises:
+        TrainingError: there is no such network.
+    """
+    try:
+        return build_segmenter(spec).summary_size > 0
+    except (ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
+        why = " ".join(str(error.args[0] if error.args else error).split())[:200]
+        raise TrainingError(
+            f"no network can be built of encoder {spec.encoder} and fusion {spec.fusion}: {why}"
+        ) from error
 
 
 def _with_statistics(card: dict[str, Any], places: Sequence[tuple[Neighbourhood, LabelledImage]]) -> dict[str, Any]:
