@@ -135,7 +135,9 @@ def main() -> None:
         network.load_state_dict(ModelPackage.open(package).network().state_dict())
     else:
         adopt_weights(network.encoder, torch.load(asked.encoder_weights, weights_only=True).values(), rgb=RGB)
-    network.head[0].p = 0.0  # a teacher makes no random mistakes that dropout would have to hide
+    for part in network.modules():
+        if isinstance(part, nn.Dropout2d):
+            part.p = 0.0  # a teacher makes no random mistakes that dropout would have to keep from being learnt
     averaged: nn.Module = network
     if not asked.weigh:
         watched = [image for _, image in scenes_of(asked.data, VALIDATION, dynamic_world(asked.teacher))]
