@@ -40,7 +40,10 @@ class OneLineGroup(click.Group):
         except GeoglmError as error:
             _fail(str(error))
         except (KeyboardInterrupt, click.Abort):
-            click.echo("geoglm: stopped; run the same command again to continue from the finished shards", err=True)
+            click.echo(
+                "geoglm: stopped; segment and train go on from what is finished when the same command is given again",
+                err=True,
+            )
             sys.exit(INTERRUPTED)
         sys.exit(code if isinstance(code, int) else 0)
 
