@@ -283,6 +283,6 @@ def steps_within(seconds: float, step: float, judging: float) -> int:
     """Steps that fit into so many `seconds` together with validation and, at the end, measuring.
 
     >>> steps_within(240, 0.5, 1.0)
-    410
+    409
     """
     return max(LEAST_STEPS, int((seconds - MEASURING_S - REPORTS * judging) / (1.05 * step)))
