@@ -42,7 +42,7 @@ def card_for(spec: SegmenterSpec, **changes: Any) -> dict[str, Any]:
         "version": "1",
         "description": "made for a test",
         "mlm:input": [
-            {"name": "image", "bands": [f"b{k}" for k in range(1, spec.bands + 1)], "value_scaling": scaling}
+            {"name": "image", "bands": [f"band {k}" for k in range(1, spec.bands + 1)], "value_scaling": scaling}
         ],
         "mlm:output": [
             {
