@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from short_training import ENCODER, ShortTraining, mean_and_spread, signed_bytes
+from short_training import ENCODER, ShortTraining, mean_and_spread
 from torch import Tensor, nn
 
 import geoglm
@@ -26,6 +26,7 @@ from geoglm.nn.segmenter import Segmenter, SegmenterSpec
 from geoglm.options import PatchRule, SegmentOptions
 from geoglm.registry.package import write_package
 from geoglm.tiling.grid import round_up
+from geoglm.train.aerial import signed_bytes
 from geoglm.train.evaluate import tiled_agreement
 
 CLAIMED = {"concat": 76.2, "weighted": 78.5, "squeeze": 79.1}

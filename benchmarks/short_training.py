@@ -10,12 +10,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import geoglm
 from geoglm.nn.encoders import adopt_weights
 from geoglm.nn.segmenter import Segmenter, SegmenterSpec
 from geoglm.stats.evaluation import Evaluation
+from geoglm.train.aerial import adopt_finer_levels, signed_bytes
 from geoglm.train.aerial_data import CLASSES, TRAINING_TILES, VALIDATION_TILE, dubai
 from geoglm.train.augment import recolour
 from geoglm.train.curriculum import GROUPS, PLAIN, Stage
@@ -27,11 +28,6 @@ from geoglm.train.samples import Batch, LabelledImage, Moment, SampleSet, draw_c
 
 ENCODER = "tu-tf_efficientnet_lite0"
 LOSS = LossSpec((("cross_entropy", 1.0), ("lovasz", 0.5)))
-
-
-def signed_bytes(raw: np.ndarray) -> Tensor:
-    """uint8 pixels as float32 to −1…1."""
-    return torch.from_numpy(raw) / 127.5 - 1
 
 
 @dataclass
@@ -65,8 +61,7 @@ class ShortTraining:
         if self.encoder_weights is not None:
             adopt_weights(network.encoder, torch.load(self.encoder_weights, weights_only=True).values())
         else:
-            taught = geoglm.load_model("aerial-landcover").network()
-            network.encoder.load_state_dict(taught.encoder.state_dict())  # type: ignore[union-attr]
+            adopt_finer_levels(network.encoder, geoglm.load_model("aerial-landcover").network().encoder)
         return network
 
     def run(
