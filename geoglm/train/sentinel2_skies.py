@@ -73,14 +73,14 @@ def season(top: Pixels, rng: np.random.Generator) -> Pixels:
     """Vegetation drier or greener, here more and there less."""
     other = (DRY if rng.random() < 0.6 else GREEN) * np.exp(rng.uniform(-0.2, 0.2, 9)) * rng.uniform(0.7, 1.2)
     share = ((_greenness(top) - 0.1) / 0.5).clip(0, 1)
-    share = share * (0.5 + 0.5 * _patches(rng, share.shape, 90)).clip(0, 0.85)
+    share = share * (0.5 + 0.5 * patches(rng, share.shape, 90)).clip(0, 0.85)
     return relight(top + share * (each(other) - top), rng)
 
 
 def snowfall(top: Pixels, rng: np.random.Generator) -> Pixels:
     """Snow in drifts, less of it where it is green."""
     shape = top.shape[1:]
-    depth = _patches(rng, shape, 120) + 0.35 * _patches(rng, shape, 12) + rng.uniform(-0.5, 0.5)
+    depth = patches(rng, shape, 120) + 0.35 * patches(rng, shape, 12) + rng.uniform(-0.5, 0.5)
     cover = 1 / (1 + np.exp(-3 * depth)) * np.where(_greenness(top) > 0.5, rng.uniform(0.2, 0.9), 1)
     around = F.avg_pool2d(torch.from_numpy(top[2])[None, None], 15, 1, 7, count_include_pad=False)[0, 0].numpy()
     relief = (top[2] / (around + 1)).clip(0.6, 1.3)
@@ -94,7 +94,7 @@ def _greenness(pixels: Pixels) -> Pixels:
     return ndvi
 
 
-def _patches(rng: np.random.Generator, shape: tuple[int, ...], size_px: int) -> Pixels:
+def patches(rng: np.random.Generator, shape: tuple[int, ...], size_px: int) -> Pixels:
     """Smooth random numbers of mean about 0 and deviation 1, ``(y, x)``."""
     coarse = torch.from_numpy(rng.standard_normal((1, 1, *(max(2, n // size_px + 2) for n in shape))))
     fine: Pixels = F.interpolate(coarse.float(), size=shape, mode="bicubic", align_corners=True)[0, 0].numpy()

@@ -21,6 +21,7 @@ ENCODERS = [
     {"encoder": "tu-mobilenetv3_small_100", "depth": 4, "bands": 4},
     {"encoder": "resnet18", "depth": 3, "bands": 1},
     {"encoder": "windowed-16", "depth": 5, "detail": 4},
+    {"encoder": "separable-8", "depth": 3, "bands": 9, "detail": 4, "stretch": "ratio", "finest": 2},
     {"encoder": "windowed-32", "depth": 2, "bands": 2},
 ]
 
