@@ -26,7 +26,11 @@ LIMITS = (
     "called snow or bare, its shadow water; mask clouds first. Grass, shrubs and flooded vegetation are the least "
     "reliable. Scenes coarser than 20 m and finer than 10 m were not tried."
 )
-COMMANDS = ("python -m geoglm.train.sentinel2 --data DATA --teacher dynamic-world.onnx -o OUTPUT",)
+COMMANDS = (
+    "python -m geoglm.train.sentinel2 --data DATA --teacher dynamic-world.onnx --invented 0 -o A: 583 steps",
+    "the same with --init A --rate 0.003 --steps 1600, with invented scenes: 979 steps; each stage was stopped and its averages "
+    "gone on from",
+)
 """How the shipped weights came about."""
 
 

@@ -48,14 +48,16 @@ def test_without_an_output_the_results_lie_beside_the_scene(make_scene: Callable
     assert (scene.parent / "scene-geoglm" / "classes.tif").exists()
 
 
-def test_info_tells_scene_plan_and_what_does_not_fit() -> None:
+def test_info_tells_scene_plan_and_what_does_not_fit(tmp_path: Path) -> None:
     facts = json.loads(call("info", DUTCH, "--json").stdout)
     assert facts["plan"]["model"] == "aerial-landcover"
     assert facts["plan"]["predicted_memory_mb"] > 0
     assert "EPSG:28992" in facts["scene"]["CRS"]
-    told = call("info", SAMPLES / "brandenburg-sentinel2.tif")
+    told = call("info", write_scene(tmp_path / "two.tif", np.ones((2, 20, 20), np.uint8)))
     assert told.exit_code == 0
     assert "--model NAME" in told.stdout
+    satellite = json.loads(call("info", SAMPLES / "brandenburg-sentinel2.tif", "--json").stdout)
+    assert satellite["plan"]["model"] == "sentinel2-landcover"
     assert "1000 x 1000 px" in call("info", DUTCH).stdout
 
 

@@ -21,7 +21,7 @@ import geoglm
 from geoglm.errors import AreaOfInterestError, SceneMismatch
 from geoglm.jobs.segment import SegmentResult, segment_file
 from geoglm.options import HaloRule, PatchRule, SegmentOptions
-from tests.conftest import SAMPLES
+from tests.conftest import SAMPLES, write_scene
 
 DUTCH = SAMPLES / "dutch-river.tif"
 ASKED = {
@@ -159,9 +159,10 @@ def test_an_area_of_interest_limits_the_map(tmp_path: Path) -> None:
 
 
 def test_a_scene_no_model_fits_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    scene = write_scene(tmp_path / "two.tif", np.ones((2, 20, 20), np.uint8))
     with pytest.raises(SceneMismatch, match="--model NAME"):
-        segment_file(SAMPLES / "brandenburg-sentinel2.tif", tmp_path / "out", SegmentOptions())
-    assert list(tmp_path.iterdir()) == []
+        segment_file(scene, tmp_path / "out", SegmentOptions())
+    assert list(tmp_path.iterdir()) == [scene]
 
 
 def test_a_run_killed_at_any_point_is_continued_with_the_same_result(tmp_path: Path) -> None:
