@@ -28,8 +28,8 @@ LIMITS = (
 )
 COMMANDS = (
     "python -m geoglm.train.sentinel2 --data DATA --teacher dynamic-world.onnx --invented 0 -o A: 583 steps",
-    "the same with --init A --rate 0.003 --steps 1600, with invented scenes: 979 steps; each stage was stopped and its averages "
-    "gone on from",
+    "the same with --init A --rate 0.003 --steps 1600, with invented scenes: 979 steps; both were stopped there, and "
+    "the averages taken. Crops of invented scenes then lay anywhere in two of five draws",
 )
 """How the shipped weights came about."""
 
