@@ -1,7 +1,7 @@
 """Exact crops: whole pixels, turned by quarters and flipped, never interpolated.
 
-A teacher's answer hangs on fine texture. A student that was shown crops turned freely and resampled learnt smoothed
-ground, and called smooth fields forest: it agreed on 37 % of a scene of such fields.
+A teacher's answer hangs on fine texture, which crops that are turned freely and resampled would smooth away. How much
+that matters was not measured by itself.
 """
 
 from __future__ import annotations
