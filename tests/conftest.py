@@ -63,13 +63,17 @@ def card_for(spec: SegmenterSpec, **changes: Any) -> dict[str, Any]:
 def pointwise(folder: Path, *, bands: int = 3, classes: int = 5, seed: int = 0, **changes: Any) -> ModelPackage:
     """A 1×1-convolution model whose arithmetic is exact: its weights are small whole numbers."""
     spec = SegmenterSpec(encoder="pointwise", bands=bands, classes=classes)
-    network = build_segmenter(spec)
+    return write_package(folder, in_whole_numbers(build_segmenter(spec), seed), card_for(spec, **changes))
+
+
+def in_whole_numbers(network: torch.nn.Module, seed: int) -> torch.nn.Module:
+    """`network` with small whole numbers for weights, so that its arithmetic is exact."""
     rng = np.random.default_rng(seed)
     with torch.no_grad():
         for parameter in network.parameters():
             whole = rng.integers(-8, 9, tuple(parameter.shape)).astype(np.float32)
             parameter.copy_(torch.from_numpy(whole))
-    return write_package(folder, network, card_for(spec, **changes))
+    return network
 
 
 def write_scene(path: Path, pixels: np.ndarray, **profile: Any) -> Path:

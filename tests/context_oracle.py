@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from geoglm.nn import segmenter
 from geoglm.nn.segmenter import SegmenterSpec
 from geoglm.registry.package import ModelPackage, write_package
-from tests.conftest import card_for
+from tests.conftest import card_for, in_whole_numbers
 
 
 class ContextOracle(nn.Module):
@@ -58,13 +58,7 @@ def _steps(image: Tensor, axis: int, place: Tensor) -> Tensor:
 def context_oracle(folder: Path, *, bands: int = 3, classes: int = 5, seed: int = 0, **changes: Any) -> ModelPackage:
     """A package of it; to be used within `oracle_is_built`."""
     spec = SegmenterSpec(encoder="pointwise", bands=bands, classes=classes)
-    network = ContextOracle(spec)
-    rng = np.random.default_rng(seed)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            whole = rng.integers(-8, 9, tuple(parameter.shape)).astype(np.float32)
-            parameter.copy_(torch.from_numpy(whole))
-    return write_package(folder, network, card_for(spec, **changes))
+    return write_package(folder, in_whole_numbers(ContextOracle(spec), seed), card_for(spec, **changes))
 
 
 @contextmanager

@@ -41,6 +41,7 @@ def _from_table(path: Path, class_field: str | None, classes: tuple[str, ...]) -
     import geopandas
 
     with warnings.catch_warnings():
+        # the first is taken, as where the labels themselves are read
         warnings.filterwarnings("ignore", message="More than one layer")
         reader = geopandas.read_parquet if path.suffix == ".parquet" else geopandas.read_file
         frame = reader(path)

@@ -22,13 +22,11 @@ from torch import Tensor, nn
 
 from geoglm.nn.encoders import adopt_weights
 from geoglm.nn.segmenter import Segmenter, SegmenterSpec
-from geoglm.nn.tileable import receptive_field
 from geoglm.registry.package import ModelPackage, write_package
 from geoglm.stats.evaluation import Evaluation
-from geoglm.tiling.grid import round_up
 from geoglm.train.aerial_data import BUILDING, CLASSES, VALIDATION_TILE, WATER, dubai, sample_sets
 from geoglm.train.augment import borrow_colours, disturb, mix_tiles
-from geoglm.train.evaluate import confusion_matrix, evaluate_network, intersection_over_union, tiled_agreement
+from geoglm.train.evaluate import confusion_matrix, evaluate_network, intersection_over_union, measured_tiling
 from geoglm.train.logs import Progress, Verdict, side_by_side
 from geoglm.train.loop import Schedule, TrainingPlan, train
 from geoglm.train.losses import LossSpec, segmentation_loss
@@ -43,11 +41,6 @@ COMMANDS = (
     "python -m geoglm.train.aerial --data DATA --init PACKAGE-OF-b0dc973 -o OUTPUT",
 )
 """How the shipped weights came about."""
-HALO_GOALS = (0.995, 0.999)
-DEFAULT_GOAL = 0.999
-"""Agreement of a tiled with the whole map, on tile 2, for which the card's default halo is chosen."""
-PATCH_PX = 512
-"""Side of the tiles with which it is measured; larger tiles agree better."""
 COLOURS = ("e0524d", "d9c8a0", "7a7a7a", "4f9d4f", "3f7fd0")
 
 
@@ -130,34 +123,19 @@ def publish(network: nn.Module, held_out: list[LabelledImage], folder: Path, sch
     network.eval()
     stride = 2**SPEC.depth
     found = evaluate_network(network, held_out, classes=CLASSES, stride=stride, prepare=signed_bytes)
-    tiling = measured_tiling(network, held_out, stride)
+    whole = mosaic(held_out)
+    data = f"mosaic of tile 2, {whole.shape[1]} x {whole.shape[2]} px, in tiles of about 512 px"
+    tiling = measured_tiling(network, whole, stride=stride, prepare=signed_bytes, data=data)
     parameters = sum(p.numel() for p in network.parameters())
     write_package(folder, network, card(found, tiling, schedule, parameters=parameters))
     print(json.dumps(found.as_dict() | {"tiling": tiling}, indent=1))
 
 
-def measured_tiling(network: nn.Module, held_out: list[LabelledImage], stride: int) -> dict[str, Any]:
-    """The card's ``geoglm:tiling``: halos for the agreement of 512 px tiles with the whole mosaic of tile 2."""
-    rows, cols = (min(i.labels.shape[axis] for i in held_out) for axis in (0, 1))
-    parts = [i.pixels[:, :rows, :cols] for i in held_out]
-    mosaic = np.concatenate([np.concatenate(parts[k : k + 3], axis=2) for k in (0, 3, 6)], axis=1)
-    exact = receptive_field(network, bands=3, stride=stride)
-    agreement: dict[int, float] = {}
-    for halo in range(0, exact + 1, 16):
-        tiles = -(-max(mosaic.shape[1:]) // (round_up(PATCH_PX, stride) - 2 * halo))
-        agreement |= tiled_agreement(network, mosaic, halos=(halo,), tiles=tiles, stride=stride, prepare=signed_bytes)
-        if agreement[halo] >= max(HALO_GOALS):
-            break
-    needed = {f"{goal}": next((h for h, a in agreement.items() if a >= goal), exact) for goal in HALO_GOALS}
-    return {
-        "stride": stride,
-        "tileable": True,
-        "halo": needed[str(DEFAULT_GOAL)],
-        "exact_halo": exact,
-        "needed": needed,
-        "agreement": {str(k): round(v, 5) for k, v in agreement.items()},
-        "agreement_data": f"mosaic of tile 2, {mosaic.shape[1]} x {mosaic.shape[2]} px, in tiles of {PATCH_PX} px",
-    }
+def mosaic(images: Sequence[LabelledImage]) -> NDArray[np.generic]:
+    """The nine parts of a tile as one image, cut to the smallest."""
+    rows, cols = (min(i.labels.shape[axis] for i in images) for axis in (0, 1))
+    parts = [i.pixels[:, :rows, :cols] for i in images]
+    return np.concatenate([np.concatenate(parts[k : k + 3], axis=2) for k in (0, 3, 6)], axis=1)
 
 
 def card(found: Evaluation, tiling: dict[str, Any], schedule: Schedule, *, parameters: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from geoglm.nn.tileable import receptive_field
 from geoglm.pixels.glance import glance_of, glance_shape
 from geoglm.stats.accuracy import count_pairs, intersection_over_union
 from geoglm.stats.boundary import tolerance_at
@@ -20,7 +22,14 @@ from geoglm.tiling.place import Frame
 from geoglm.train.samples import LabelledImage
 from geoglm.types import PixelBox
 
-__all__ = ["confusion_matrix", "evaluate_network", "intersection_over_union", "tiled_agreement"]
+__all__ = ["confusion_matrix", "evaluate_network", "intersection_over_union", "measured_tiling", "tiled_agreement"]
+
+HALO_GOALS = (0.995, 0.999)
+"""Agreements of a tiled with the whole map for which a card tells the halo."""
+DEFAULT_GOAL = 0.999
+"""That for which the card's default halo is chosen."""
+PATCH_PX = 512
+"""Side of the tiles with which they are measured; larger tiles agree better."""
 
 SCALES = (0.5, 1.0, 2.0)
 """Pixels a side for each of an image's own: half as many, each twice as coarse on the ground, to twice as many."""
@@ -167,3 +176,37 @@ def tiled_agreement(
             same += int((found[core.within(read)] == truth).sum())
         agreement[halo] = same / (rows * cols)
     return agreement
+
+
+def measured_tiling(
+    network: nn.Module,
+    pixels: NDArray[np.generic],
+    *,
+    stride: int,
+    prepare: Callable[[NDArray[np.float32]], Tensor],
+    data: str,
+) -> dict[str, Any]:
+    """A card's ``geoglm:tiling``: halos for the agreement of tiles of about 512 px with one pass over the whole.
+
+    Args:
+        pixels: ``(band, y, x)`` of one scene.
+        prepare: `pixels` as float32 to network input of the same shape.
+        data: what the scene is, for the record.
+    """
+    exact = receptive_field(network, bands=len(pixels), stride=stride)
+    agreement: dict[int, float] = {}
+    for halo in range(0, exact + 1, stride):
+        tiles = -(-max(pixels.shape[1:]) // (round_up(PATCH_PX, stride) - 2 * halo))
+        agreement |= tiled_agreement(network, pixels, halos=(halo,), tiles=tiles, stride=stride, prepare=prepare)
+        if agreement[halo] >= max(HALO_GOALS):
+            break
+    needed = {f"{goal}": next((h for h, a in agreement.items() if a >= goal), exact) for goal in HALO_GOALS}
+    return {
+        "stride": stride,
+        "tileable": True,
+        "halo": needed[str(DEFAULT_GOAL)],
+        "exact_halo": exact,
+        "needed": needed,
+        "agreement": {str(k): round(v, 5) for k, v in agreement.items()},
+        "agreement_data": data,
+    }

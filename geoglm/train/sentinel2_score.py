@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from geoglm.nn.tileable import receptive_field
 from geoglm.stats.accuracy import Counts, Ratios, count_pairs, intersection_over_union, overall_accuracy
 from geoglm.stats.calibration import Reliability, calibrate
-from geoglm.tiling.grid import round_up
 from geoglm.train.distill import OnnxTeacher
-from geoglm.train.evaluate import tiled_agreement
+from geoglm.train.evaluate import measured_tiling
 from geoglm.train.samples import LabelledImage
 from geoglm.train.sentinel2_data import CLASSES, HELD_OUT, VALIDATION, pairs, scenes_of
 from geoglm.train.sentinel2_skies import to_surface
@@ -25,8 +23,6 @@ from geoglm.train.sentinel2_skies import to_surface
 FULL = 10_000.0
 PRESENT = 0.01
 """Classes with a larger share of the pixels count in the mean IoU."""
-HALO_GOALS = (0.995, 0.999)
-PATCH_PX = 512
 SAMPLE_EVERY = 29
 
 
@@ -113,35 +109,18 @@ def measured(network: nn.Module, data: Path, teacher: OnnxTeacher, *, stride: in
     }
     return {
         "metrics": figures,
-        "tiling": measured_tiling(network, max((i for _, i in scenes), key=lambda i: i.labels.size), stride=stride),
+        "tiling": tiling_of(network, max((i for _, i in scenes), key=lambda i: i.labels.size), stride=stride),
         "calibration": calibrated(
             network, [i for _, i in scenes_of(data, VALIDATION, teacher)], [i for _, i in scenes]
         ),
     }
 
 
-def measured_tiling(network: nn.Module, image: LabelledImage, *, stride: int) -> dict[str, Any]:
-    """The card's ``geoglm:tiling``: halos for the agreement of 512 px tiles with the whole of one scene."""
-    exact = receptive_field(network, bands=9, stride=stride)
+def tiling_of(network: nn.Module, image: LabelledImage, *, stride: int) -> dict[str, Any]:
+    """The card's ``geoglm:tiling``, measured on one scene."""
     rows, cols = image.labels.shape
-    agreement: dict[int, float] = {}
-    for halo in range(0, exact + 1, stride):
-        tiles = -(-max(rows, cols) // (round_up(PATCH_PX, stride) - 2 * halo))
-        agreement |= tiled_agreement(
-            network, image.pixels, halos=(halo,), tiles=tiles, stride=stride, prepare=reflectance
-        )
-        if agreement[halo] >= max(HALO_GOALS):
-            break
-    needed = {f"{goal}": next((h for h, a in agreement.items() if a >= goal), exact) for goal in HALO_GOALS}
-    return {
-        "stride": stride,
-        "tileable": True,
-        "halo": needed[str(max(HALO_GOALS))],
-        "exact_halo": exact,
-        "needed": needed,
-        "agreement": {str(k): round(v, 5) for k, v in agreement.items()},
-        "agreement_data": f"the largest held-out scene, {cols} x {rows} px, in tiles of about {PATCH_PX} px",
-    }
+    data = f"the largest held-out scene, {cols} x {rows} px, in tiles of about 512 px"
+    return measured_tiling(network, image.pixels, stride=stride, prepare=reflectance, data=data)
 
 
 def calibrated(

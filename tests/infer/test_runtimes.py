@@ -14,7 +14,7 @@ from geoglm.io.memory import ArrayScene
 from geoglm.jobs.plan import make_plan
 from geoglm.options import PatchRule, Precision, SegmentOptions
 from geoglm.registry.catalog import find
-from geoglm.train.aerial import DEFAULT_GOAL
+from geoglm.train.evaluate import DEFAULT_GOAL
 from tests.conftest import pointwise
 
 
