@@ -7,8 +7,6 @@ from torch import Tensor, nn
 
 STEEPNESS = 50.0
 """Reflectance 0.02, deep water's, is where the logarithm turns from a line into a curve."""
-
-
 HALF_LIGHT = 0.1
 """Reflectance that the ratio maps to one half."""
 
@@ -36,8 +34,7 @@ class LogStretch(nn.Module):
 class RatioStretch(nn.Module):
     """``(x / (x + 0.1) − centre) / spread``, band by band, of reflectance x; below zero counts as zero.
 
-    Much the logarithm's curve, but bounded for cloud and snow, and a division, which OpenVINO vectorises where it
-    does not a logarithm: on nine bands a whole network rose from 5.6 to 6.8 Mpx/s on one core.
+    Much the logarithm's curve, but bounded for cloud and snow, and a division in place of a logarithm.
 
     Args:
         bands: number of bands. `centre` and `spread` are buffers of that length.
