@@ -31,7 +31,7 @@ def ties(scene: str) -> NDArray[np.bool_]:
 
     from geoglm.infer.scoring import ScoringGraph
     from geoglm.io.geotiff import RasterFile
-    from geoglm.jobs.plan import make_plan
+    from geoglm.jobs.planning import make_plan
     from geoglm.options import SegmentOptions
 
     package = geoglm.load_model(MODEL)

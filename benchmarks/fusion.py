@@ -20,13 +20,14 @@ from torch import Tensor, nn
 
 import geoglm
 from geoglm.io.memory import ArrayScene
-from geoglm.jobs.plan import make_plan
+from geoglm.jobs.network import predictor_of
+from geoglm.jobs.planning import make_plan
 from geoglm.nn.fusion import STRATEGIES
 from geoglm.nn.segmenter import Segmenter, SegmenterSpec
 from geoglm.options import PatchRule, SegmentOptions
 from geoglm.registry.package import write_package
 from geoglm.tiling.grid import round_up
-from geoglm.train.aerial import signed_bytes
+from geoglm.train.aerial.recipe import signed_bytes
 from geoglm.train.evaluate import tiled_agreement
 
 CLAIMED = {"concat": 76.2, "weighted": 78.5, "squeeze": 79.1}
@@ -73,7 +74,7 @@ def speed(network: Segmenter, spec: SegmenterSpec, side: int = 1024) -> float:
         package = write_package(Path(folder) / "model", network, card)
         options = SegmentOptions(str(package.folder), patch=PatchRule("fixed", side), memory=8 * 10**9)
         plan = make_plan(scene, options)
-        predictor = plan.predictor(layers=False)
+        predictor = predictor_of(plan, layers=False)
         (shard,) = plan.layout
         valid = np.ones((side, side), np.bool_)
         predictor.score(shard, scene.pixels, valid)

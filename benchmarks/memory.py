@@ -18,13 +18,14 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from geoglm.io.memory import ArrayScene
-from geoglm.jobs.plan import make_plan
+from geoglm.jobs.network import runtime_of
+from geoglm.jobs.planning import make_plan
 from geoglm.options import PatchRule, SegmentOptions
 side, precision = int(sys.argv[1]), sys.argv[2]
 scene = ArrayScene(np.random.default_rng(0).integers(0, 255, (3, side, side), dtype=np.uint8))
 plan = make_plan(scene, SegmentOptions("aerial-landcover", patch=PatchRule("fixed", side), workers=1,
                  precision=precision, memory=20 * 10**9))
-runtime = plan.runtime("map")
+runtime = runtime_of(plan, "map")
 runtime.infer(scene.pixels[None])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """

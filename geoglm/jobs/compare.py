@@ -17,6 +17,7 @@ from geoglm.io.geotiff import RasterFile
 from geoglm.io.labels import Labels
 from geoglm.io.source import read_padded
 from geoglm.jobs.executors import run_shards
+from geoglm.jobs.network import predictor_of
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.pixels.scale import network_dtype
 from geoglm.stats.boundary import tolerance_at
@@ -86,7 +87,7 @@ def map_of(plan: SegmentPlan, labels: Labels, progress: Callable[[int, int], Non
     """
     with tempfile.TemporaryDirectory(prefix="geoglm-") as folder:
         scratch = ScratchMap(*(_empty(Path(folder) / f"{n}.npy", plan) for n in ("classes", "percent")))
-        predictor = plan.predictor(layers=False)
+        predictor = predictor_of(plan, layers=False)
         fill = plan.fill
         dtype = network_dtype(plan.source.meta.dtype)
         place = np.full(256, INVALID, np.uint8)

@@ -7,7 +7,7 @@ from typing import Any
 
 from geoglm.errors import ModelError, PlanError, SceneMismatch
 from geoglm.io.geotiff import RasterFile
-from geoglm.jobs.plan import make_plan
+from geoglm.jobs.planning import make_plan
 from geoglm.options import SegmentOptions
 
 

@@ -20,10 +20,13 @@ from geoglm.io.journal import OUTPUTS, Stage
 from geoglm.io.source import read_padded
 from geoglm.io.styles import classes_style, confidence_style, polygons_style
 from geoglm.io.vectors import AreaOfInterest, write_polygons
+from geoglm.jobs.cache import cache_folder
 from geoglm.jobs.executors import run_shards
 from geoglm.jobs.manifest import describe_run, quick_key
+from geoglm.jobs.network import predictor_of
 from geoglm.jobs.pace import remember
-from geoglm.jobs.plan import SegmentPlan, cache_folder, make_plan
+from geoglm.jobs.plan import SegmentPlan
+from geoglm.jobs.planning import make_plan
 from geoglm.jobs.vectorize import polygons
 from geoglm.options import SegmentOptions
 from geoglm.registry.match import shown_bands
@@ -189,7 +192,7 @@ class _Run:
         if not left:
             return "none: all shards were finished"
         self.progress("loading the network", 0, 0)
-        predictor = plan.predictor(layers=plan.options.probabilities)
+        predictor = predictor_of(plan, layers=plan.options.probabilities)
         counting = threading.Lock()
         fill = plan.fill
         dtype = _pixel_dtype(self.meta.dtype)

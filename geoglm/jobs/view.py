@@ -16,7 +16,9 @@ from geoglm.infer.predict import Predictor
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.lazy import Chunks, DataArrayScene, georef_of, lazy_blocks, located, scene_array
 from geoglm.io.source import Source, read_padded
-from geoglm.jobs.plan import SegmentPlan, make_plan
+from geoglm.jobs.network import predictor_of
+from geoglm.jobs.plan import SegmentPlan
+from geoglm.jobs.planning import make_plan
 from geoglm.jobs.vectorize import polygons
 from geoglm.options import HaloRule, PatchRule, SegmentOptions, parse_memory, parse_scale
 from geoglm.pixels.scale import network_dtype
@@ -141,7 +143,7 @@ class _Scorer:
         plan = self.plan
         with self._loading:
             if self._predictor is None:
-                self._predictor = plan.predictor(layers=plan.options.probabilities)
+                self._predictor = predictor_of(plan, layers=plan.options.probabilities)
         shard = plan.layout.shard(row, col)
         fill = plan.fill
         dtype = network_dtype(plan.source.meta.dtype)

@@ -11,7 +11,8 @@ import pytest
 from geoglm.errors import PlanError
 from geoglm.infer.runtime import Product, Runtime
 from geoglm.io.memory import ArrayScene
-from geoglm.jobs.plan import make_plan
+from geoglm.jobs.network import runtime_of
+from geoglm.jobs.planning import make_plan
 from geoglm.options import PatchRule, Precision, SegmentOptions
 from geoglm.registry.catalog import find
 from geoglm.train.evaluate import DEFAULT_GOAL
@@ -23,7 +24,7 @@ def runtime(model: str, device: str, product: Product, *, side: int, dtype: str,
     options = SegmentOptions(
         model, device=device, precision=precision, patch=PatchRule("fixed", side), memory=4 * 10**9, scale=250.0
     )
-    return make_plan(scene, options).runtime(product)
+    return runtime_of(make_plan(scene, options), product)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32"])
@@ -35,7 +36,7 @@ def test_openvino_torch_and_numpy_agree_on_a_pointwise_model(tmp_path: Path, dty
     for device in ("cpu", "torch-cpu"):
         scene = ArrayScene(np.zeros((3, 40, 64), dtype))
         options = SegmentOptions(str(package.folder), device=device, precision="f32", scale=256.0)
-        answers.append(make_plan(scene, options).runtime(product).infer(tile))
+        answers.append(runtime_of(make_plan(scene, options), product).infer(tile))
     head = {k: v.numpy().astype(np.float64) for k, v in package.network().state_dict().items()}
     scaled = tile[0] / 128 - 1
     logits = np.einsum("kb,byx->kyx", head["head.weight"][:, :, 0, 0], scaled) + head["head.bias"][:, None, None]
@@ -62,7 +63,7 @@ def test_a_temperature_changes_confidence_and_no_class(tmp_path: Path, device: s
     for package in (plain, mild):
         options = SegmentOptions(str(package.folder), device=device, precision="f32")
         plan = make_plan(ArrayScene(tile[0]), options)
-        told.append([plan.runtime(product).infer(tile) for product in ("map", "percent", "float")])
+        told.append([runtime_of(plan, product).infer(tile) for product in ("map", "percent", "float")])
     assert plain.key != mild.key
     head = {k: v.numpy().astype(np.float64) for k, v in plain.network().state_dict().items()}
     scaled = tile[0] / 128 - 1
@@ -93,10 +94,11 @@ calls = []
 sys.addaudithook(lambda event, _: calls.append(event) if event in ("socket.connect", "subprocess.Popen") else None)
 import numpy as np
 from geoglm.io.memory import ArrayScene
-from geoglm.jobs.plan import make_plan
+from geoglm.jobs.network import runtime_of
+from geoglm.jobs.planning import make_plan
 from geoglm.options import SegmentOptions
 scene = ArrayScene(np.zeros((3, 64, 64), np.uint8))
-make_plan(scene, SegmentOptions("aerial-landcover")).runtime("map").infer(scene.pixels[None])
+runtime_of(make_plan(scene, SegmentOptions("aerial-landcover")), "map").infer(scene.pixels[None])
 print("torch" in sys.modules, "socket.connect" in calls)
 """
 

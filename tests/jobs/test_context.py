@@ -21,7 +21,9 @@ from geoglm.io.lazy import DataArrayScene
 from geoglm.io.memory import ArrayScene
 from geoglm.io.source import Source, read_glance, read_padded
 from geoglm.jobs.info import scene_facts
-from geoglm.jobs.plan import SegmentPlan, make_plan
+from geoglm.jobs.network import glance_of, predictor_of, runtime_of
+from geoglm.jobs.plan import SegmentPlan
+from geoglm.jobs.planning import make_plan
 from geoglm.jobs.segment import segment_file
 from geoglm.jobs.view import segment
 from geoglm.nn.segmenter import SegmenterSpec
@@ -57,13 +59,13 @@ def scene_pixels(shape: tuple[int, int], dtype: str, seed: int, *, holes: bool) 
 
 
 def truth(plan: SegmentPlan, pixels: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    gsd, glance = plan.source.meta.gsd, plan.glance()
+    gsd, glance = plan.source.meta.gsd, glance_of(plan)
     assert glance is not None
     return expected(plan.package, pixels, valid, glance=glance, log2_gsd=0.0 if gsd is None else np.log2(gsd))
 
 
 def tiled(plan: SegmentPlan) -> np.ndarray:
-    predictor, meta = plan.predictor(layers=False), plan.source.meta
+    predictor, meta = predictor_of(plan, layers=False), plan.source.meta
     whole = np.zeros(meta.box.shape, np.uint8)
     fill = plan.package.card.scaling.fill(plan.full_scale)
     for shard in plan.layout:
@@ -143,7 +145,7 @@ def test_a_file_is_the_same_for_any_workers_shards_and_tiles(oracle: ModelPackag
 
 def test_a_network_without_context_looks_at_each_tile_by_itself(tmp_path: Path) -> None:
     plan = make_plan(ArrayScene(np.zeros((3, 40, 50), np.uint8)), options(pointwise(tmp_path / "plain")))
-    assert plan.glance() is None
+    assert glance_of(plan) is None
     assert plan.describe()["looks_at"] == "each tile by itself"
 
 
@@ -196,7 +198,7 @@ def test_both_runtimes_are_told_the_same(oracle: ModelPackage) -> None:
     place = np.array([[0.25, 0.5, 1 / 256, 1 / 512, -1.0]], np.float32)
     answers = []
     for device in ("cpu", "torch-cpu"):
-        runtime = make_plan(source, options(oracle, device=device)).runtime("float")
+        runtime = runtime_of(make_plan(source, options(oracle, device=device)), "float")
         answers.append(runtime.infer(source.pixels[None], place)[0])
     assert np.abs(answers[0] - answers[1]).max() < 1e-5
 
@@ -205,7 +207,7 @@ def test_tiles_of_a_batch_keep_their_places(oracle: ModelPackage) -> None:
     source = ArrayScene(scene_pixels((40, 64), "uint8", 0, holes=False), gsd=0.5)
     tiles = np.stack([source.pixels, source.pixels, source.pixels // 2])
     places = np.array([[k / 4, k / 8, 1 / 256, 1 / 512, -1.0] for k in range(3)], np.float32)
-    runtime = make_plan(source, options(oracle, device="torch-cpu")).runtime("float")
+    runtime = runtime_of(make_plan(source, options(oracle, device="torch-cpu")), "float")
     alone = [runtime.infer(t[None], p[None])[0][0] for t, p in zip(tiles, places, strict=True)]
     runtime.batch = 4  # as on a GPU
     together = runtime.infer(tiles, places)[0]
@@ -232,7 +234,7 @@ def one_pass(plan: SegmentPlan, pixels: np.ndarray) -> np.ndarray:
     built, stride, (rows, cols) = plan.package.network(), plan.package.card.stride, pixels.shape[1:]
     padded = np.full((3, rows + -rows % stride, cols + -cols % stride), 128, np.uint8)
     padded[:, :rows, :cols] = pixels
-    scaled, glance = (torch.from_numpy(p)[None].float() / 128 - 1 for p in (padded, plan.glance()))
+    scaled, glance = (torch.from_numpy(p)[None].float() / 128 - 1 for p in (padded, glance_of(plan)))
     place = torch.tensor([[0, 0, 1 / rows, 1 / cols, -1]])
     logits = built(scaled, built.summarise(glance), place)
     return logits.argmax(1)[0, :rows, :cols].numpy().astype(np.uint8)

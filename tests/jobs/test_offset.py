@@ -10,7 +10,8 @@ import rasterio
 from geoglm.errors import PlanError, SceneMismatch
 from geoglm.io.geotiff import RasterFile
 from geoglm.jobs.manifest import describe_run
-from geoglm.jobs.plan import SegmentPlan, make_plan
+from geoglm.jobs.plan import SegmentPlan
+from geoglm.jobs.planning import make_plan
 from geoglm.jobs.segment import segment_file
 from geoglm.options import SegmentOptions, parse_offset
 from tests.conftest import pointwise, write_scene

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.memory import ArrayScene
 from geoglm.io.source import Source
-from geoglm.jobs.plan import make_plan
+from geoglm.jobs.network import predictor_of
+from geoglm.jobs.planning import make_plan
 from geoglm.jobs.segment import segment_file
 from geoglm.jobs.view import segment
 from geoglm.options import HaloRule, PatchRule, SegmentOptions
@@ -45,7 +46,7 @@ def scene_pixels(shape: tuple[int, int], dtype: str, seed: int, *, holes: bool) 
 
 def tiled(source: Source, options: SegmentOptions) -> np.ndarray:
     plan = make_plan(source, options)
-    predictor = plan.predictor(layers=False)
+    predictor = predictor_of(plan, layers=False)
     whole = np.zeros((source.meta.height, source.meta.width), np.uint8)
     from geoglm.io.source import read_padded
 

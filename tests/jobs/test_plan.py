@@ -9,8 +9,10 @@ import pytest
 from geoglm.errors import PlanError, SceneMismatch
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.memory import ArrayScene
+from geoglm.jobs.cache import cache_folder
 from geoglm.jobs.pace import recall, remember
-from geoglm.jobs.plan import SegmentPlan, cache_folder, make_plan
+from geoglm.jobs.plan import SegmentPlan
+from geoglm.jobs.planning import make_plan
 from geoglm.options import HaloRule, PatchRule, SegmentOptions, parse_bands, parse_memory, parse_scale
 from tests.conftest import SAMPLES, pointwise
 

@@ -1,0 +1,85 @@
+"""The network of a plan, on its device and ready to score."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoglm.infer.predict import Predictor
+from geoglm.infer.runtime import Product, Runtime
+from geoglm.io.source import read_glance
+from geoglm.jobs.cache import cache_folder
+from geoglm.jobs.plan import SegmentPlan
+from geoglm.pixels.scale import network_dtype
+from geoglm.tiling.place import Frame
+from geoglm.version import __version__
+
+
+def glance_of(plan: SegmentPlan) -> NDArray[np.float32] | None:
+    """The whole scene made small, ``(band, y, x)``; None for a network that looks at no more than the tile."""
+    card = plan.package.card
+    if not card.summary_size:
+        return None
+    return read_glance(plan.source, plan.bands, fill=plan.fill, stride=card.stride, reduce=plan.reduce)
+
+
+def runtime_of(plan: SegmentPlan, product: Product) -> Runtime:
+    """The network on its device; one with context has looked at the scene."""
+    card, patch = plan.package.card, plan.layout.grid.patch
+    dtype = network_dtype(plan.source.meta.dtype)
+    if plan.device in ("cuda", "torch-cpu"):
+        from geoglm.infer.torch_runtime import TorchRuntime
+
+        return TorchRuntime(
+            plan.package.network(),
+            plan.scaling,
+            full_scale=plan.full_scale,
+            product=product,
+            device=plan.device.removeprefix("torch-"),
+            patch=patch,
+            precision=plan.options.precision,
+            reduce=plan.reduce,
+            temperature=card.temperature,
+            glance=glance_of(plan),
+        )
+    from geoglm.infer.openvino_runtime import OpenVinoRuntime
+
+    def build() -> Any:
+        from geoglm.infer.scoring import ScoringGraph
+
+        return ScoringGraph(
+            plan.package.network(),
+            plan.scaling,
+            plan.full_scale,
+            product,
+            reduce=plan.reduce,
+            temperature=card.temperature,
+        )
+
+    return OpenVinoRuntime(
+        build,
+        key=f"{plan.package.key} {plan.full_scale!r} {plan.zero!r} {product} {plan.reduce} {__version__}",
+        bands=len(card.bands),
+        patch=patch,
+        dtype=dtype,
+        precision=plan.options.precision,
+        streams=plan.workers,
+        cache=cache_folder(),
+        glance=glance_of(plan),
+    )
+
+
+def predictor_of(plan: SegmentPlan, *, layers: bool) -> Predictor:
+    """Ready to score shards, with every probability if `layers`."""
+    product: Product = "float" if plan.blend_px else ("percent" if layers else "map")
+    meta = plan.source.meta
+    return Predictor(
+        runtime=runtime_of(plan, product),
+        scene=meta.box,
+        values=tuple(c.value for c in plan.package.card.classes),
+        blend_px=plan.blend_px,
+        layers=layers,
+        frame=Frame(meta.box, meta.gsd, plan.reduce) if plan.package.card.summary_size else None,
+    )
