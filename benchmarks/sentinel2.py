@@ -19,8 +19,8 @@ import torch
 import geoglm
 from geoglm.infer.scoring import ScoringGraph
 from geoglm.train.distill import antialiased
-from geoglm.train.sentinel2_data import CLASSES, dynamic_world
-from geoglm.train.sentinel2_score import measured
+from geoglm.train.sentinel2.data import CLASSES, dynamic_world
+from geoglm.train.sentinel2.score import measured
 
 SIDE, ROUNDS = 512, 7
 

@@ -16,8 +16,8 @@ import geoglm
 from geoglm.nn.encoders import adopt_weights
 from geoglm.nn.segmenter import Segmenter, SegmenterSpec
 from geoglm.stats.evaluation import Evaluation
-from geoglm.train.aerial import adopt_finer_levels, signed_bytes
-from geoglm.train.aerial_data import CLASSES, TRAINING_TILES, VALIDATION_TILE, dubai
+from geoglm.train.aerial.data import CLASSES, TRAINING_TILES, VALIDATION_TILE, dubai
+from geoglm.train.aerial.recipe import adopt_finer_levels, signed_bytes
 from geoglm.train.augment import recolour
 from geoglm.train.curriculum import GROUPS, PLAIN, Stage
 from geoglm.train.evaluate import evaluate_network

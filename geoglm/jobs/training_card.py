@@ -8,6 +8,7 @@ from typing import Any
 
 from geoglm.pixels.scale import Scaling
 from geoglm.registry.card import ModelCard
+from geoglm.registry.card_frame import card_frame
 from geoglm.version import __version__
 
 MADE_BY = f"geoglm train {__version__}"
@@ -76,41 +77,19 @@ def draft_card(
     base: ModelCard | None,
 ) -> dict[str, Any]:
     """A card as far as it is known before training; `measured` is added after it."""
-    shape = [-1, len(bands), -1, -1]
-    legend = zip(classes, colours, strict=True)
-    parsed = [{"value": k, "name": n, "color_hint": c.lstrip("#")} for k, (n, c) in enumerate(legend)]
-    return {
-        "mlm:name": name,
-        "version": "1.0",
-        "description": f"{', '.join(classes)}: trained with geoglm on somebody's own labels.",
-        "license": base.data.get("license", "other") if base else "other",
-        "mlm:architecture": f"{network['width']}-channel pyramid on {network['encoder']}, fusion {network['fusion']}",
-        "mlm:tasks": ["semantic-segmentation"],
-        "mlm:framework": "pytorch",
-        "mlm:accelerator": "amd64",
-        "mlm:pretrained": base is not None,
-        "mlm:pretrained_source": f"{base.name} {base.version}" if base else None,
-        "mlm:input": [
-            {
-                "name": "scene",
-                "bands": list(bands),
-                "input": {"shape": shape, "dim_order": ["batch", "bands", "height", "width"]},
-                "value_scaling": [
-                    {"type": "z-score", "mean": m, "stddev": s} for m, s in zip(scaling.mean, scaling.std, strict=True)
-                ],
-            }
-        ],
-        "mlm:output": [
-            {
-                "name": "classes",
-                "tasks": ["semantic-segmentation"],
-                "result": {
-                    "shape": [-1, len(classes), -1, -1],
-                    "dim_order": ["batch", "class", "height", "width"],
-                },
-                "classification:classes": parsed,
-            }
-        ],
+    frame = card_frame(
+        name=name,
+        version="1.0",
+        description=f"{', '.join(classes)}: trained with geoglm on somebody's own labels.",
+        licence=base.data.get("license", "other") if base else "other",
+        architecture=f"{network['width']}-channel pyramid on {network['encoder']}, fusion {network['fusion']}",
+        source=f"{base.name} {base.version}" if base else None,
+        bands=bands,
+        scaling=list(zip(scaling.mean, scaling.std, strict=True)),
+        classes=classes,
+        colours=colours,
+    )
+    return frame | {
         "geoglm:network": dict(network),
         "geoglm:gsd_range": gsd,
         "geoglm:working_gsd": working_gsd,

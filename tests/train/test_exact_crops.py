@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from geoglm.train.exact_crops import ExactSet, draw_kinds
 from geoglm.train.samples import UNLABELLED, LabelledImage
-from geoglm.train.sentinel2_invented import SIDE_PX, Source, invent, invented
+from geoglm.train.sentinel2.invented import SIDE_PX, Source, invent, invented
 
 
 def image(rows: int = 40, cols: int = 56) -> LabelledImage:

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geoglm.train import sentinel2, sentinel2_data, sentinel2_score, sentinel2_skies
 from geoglm.train.samples import Moment
-from geoglm.train.sentinel2_data import HELD_OUT, LEFT_OUT, VALIDATION, Lesson, lessons, pairs, scenes_of
+from geoglm.train.sentinel2 import data, recipe, score, skies
+from geoglm.train.sentinel2.data import HELD_OUT, LEFT_OUT, VALIDATION, Lesson, lessons, pairs, scenes_of
 from tests.conftest import write_scene
 
 
@@ -44,10 +44,10 @@ def taught(archive: Path) -> list[Lesson]:
 
 def test_no_scene_of_a_held_out_place_is_trained_on(archive: Path) -> None:
     farm, forest = taught(archive)
-    assert (farm.plain.pixels == sentinel2_data.read(archive, "farm")).all()
+    assert (farm.plain.pixels == data.read(archive, "farm")).all()
     assert farm.surface is None
     assert forest.surface is not None
-    assert (forest.surface.pixels == sentinel2_data.read(archive, "forest")).all()
+    assert (forest.surface.pixels == data.read(archive, "forest")).all()
     assert (forest.surface.labels == forest.plain.labels).all()
     names = [n for p in (*HELD_OUT, *VALIDATION) for n in (*p.top, *p.surface)]
     assert len(names) == len(set(names))
@@ -80,9 +80,9 @@ def test_a_batch_shows_both_levels_under_the_same_label(archive: Path) -> None:
         "snowy": [lesson.snowy for lesson in every],
         "surface": [lesson.surface for lesson in every if lesson.surface],
     }
-    sets = sentinel2.sample_sets(kinds)
-    batch = sentinel2.draw(sets, np.random.default_rng(0), Moment(0, 8, 32))
-    again = sentinel2.draw(sets, np.random.default_rng(0), Moment(0, 8, 32))
+    sets = recipe.sample_sets(kinds)
+    batch = recipe.draw(sets, np.random.default_rng(0), Moment(0, 8, 32))
+    again = recipe.draw(sets, np.random.default_rng(0), Moment(0, 8, 32))
     assert batch.pixels.shape == (8, 9, 32, 32)
     assert batch.soft is not None
     assert torch.equal(batch.pixels, again.pixels)
@@ -93,30 +93,30 @@ def test_a_batch_shows_both_levels_under_the_same_label(archive: Path) -> None:
 def test_the_surface_is_what_top_of_atmosphere_was_made_of(seed: int) -> None:
     rng = np.random.default_rng(seed)
     surface = rng.uniform(300, 9000, (9, 4, 5)).astype(np.float32)
-    a, b = sentinel2_skies.SLOPE[:, None, None], sentinel2_skies.AIRLIGHT[:, None, None]
-    back = sentinel2_skies.to_surface(torch.from_numpy((a * surface + b) / 1e4))
+    a, b = skies.SLOPE[:, None, None], skies.AIRLIGHT[:, None, None]
+    back = skies.to_surface(torch.from_numpy((a * surface + b) / 1e4))
     assert back.numpy() * 1e4 == pytest.approx(surface, rel=1e-3)
-    hazy = sentinel2_skies.to_surface(torch.from_numpy(surface / 1e4), np.random.default_rng(seed))
+    hazy = skies.to_surface(torch.from_numpy(surface / 1e4), np.random.default_rng(seed))
     assert float(hazy.min()) > 0
 
 
 @given(st.integers(0, 200))
 def test_seasons_and_snow_stay_reflectance(seed: int) -> None:
     top = np.random.default_rng(seed).uniform(100, 4000, (9, 40, 50)).astype(np.float32)
-    for change in (sentinel2_skies.season, sentinel2_skies.snowfall):
+    for change in (skies.season, skies.snowfall):
         changed = change(top, np.random.default_rng(seed))
         assert changed.shape == top.shape
         assert changed.dtype == np.float32
-        assert changed.min() >= sentinel2_skies.DARKEST
+        assert changed.min() >= skies.DARKEST
         assert changed.max() < 20_000
-    snowy = sentinel2_skies.snowfall(top, np.random.default_rng(seed))
-    assert snowy[0].mean() > sentinel2_skies.relight(top, np.random.default_rng(seed))[0].mean() * 0.5
+    snowy = skies.snowfall(top, np.random.default_rng(seed))
+    assert snowy[0].mean() > skies.relight(top, np.random.default_rng(seed))[0].mean() * 0.5
 
 
 def test_only_classes_that_are_there_count_in_the_mean() -> None:
     confusion = np.zeros((9, 9), np.int64)
     confusion[0, 0], confusion[4, 4], confusion[4, 0], confusion[8, 4] = 500, 400, 95, 5
-    told = sentinel2_score.in_words(confusion)
+    told = score.in_words(confusion)
     assert told["miou"] == pytest.approx((500 / 595 + 400 / 500) / 2, abs=1e-4)
     assert told["overall_accuracy"] == 0.9
     assert told["iou"]["bare"] is None

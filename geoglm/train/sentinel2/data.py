@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from geoglm.train.distill import OnnxTeacher, near_nodata, soft_labels
 from geoglm.train.samples import UNLABELLED, LabelledImage
-from geoglm.train.sentinel2_skies import Pixels, each, season, snowfall, to_top
+from geoglm.train.sentinel2.skies import Pixels, each, season, snowfall, to_top
 
 BANDS = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B11", "B12")
 CLASSES = (

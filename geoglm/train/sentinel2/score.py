@@ -17,8 +17,8 @@ from geoglm.stats.calibration import Reliability, calibrate
 from geoglm.train.distill import OnnxTeacher
 from geoglm.train.evaluate import measured_tiling
 from geoglm.train.samples import LabelledImage
-from geoglm.train.sentinel2_data import CLASSES, HELD_OUT, VALIDATION, pairs, scenes_of
-from geoglm.train.sentinel2_skies import to_surface
+from geoglm.train.sentinel2.data import CLASSES, HELD_OUT, VALIDATION, pairs, scenes_of
+from geoglm.train.sentinel2.skies import to_surface
 
 FULL = 10_000.0
 PRESENT = 0.01

@@ -26,11 +26,11 @@ from geoglm.train.logs import Progress, Verdict
 from geoglm.train.loop import Schedule, TrainingPlan, train
 from geoglm.train.losses import LossSpec, segmentation_loss
 from geoglm.train.samples import Batch, LabelledImage, Moment
-from geoglm.train.sentinel2_card import card
-from geoglm.train.sentinel2_data import CLASSES, TEMPERATURE, VALIDATION, dynamic_world, labelled, lessons, scenes_of
-from geoglm.train.sentinel2_invented import invented, sources_of
-from geoglm.train.sentinel2_score import confusion_of, measured, shares_out
-from geoglm.train.sentinel2_skies import to_surface, wobble
+from geoglm.train.sentinel2.card import card
+from geoglm.train.sentinel2.data import CLASSES, TEMPERATURE, VALIDATION, dynamic_world, labelled, lessons, scenes_of
+from geoglm.train.sentinel2.invented import invented, sources_of
+from geoglm.train.sentinel2.score import confusion_of, measured, shares_out
+from geoglm.train.sentinel2.skies import to_surface, wobble
 
 SPEC = SegmenterSpec(
     encoder="separable-40",
@@ -172,7 +172,3 @@ def publish(network: nn.Module, data: Path, teacher_file: Path, folder: Path) ->
     parameters = sum(p.numel() for p in network.parameters())
     write_package(folder, network, card(SPEC, found, LOSS, parameters=parameters))
     print(json.dumps(found, indent=1))
-
-
-if __name__ == "__main__":
-    main()

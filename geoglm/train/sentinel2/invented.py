@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from geoglm.train.distill import Teacher, soft_labels
 from geoglm.train.samples import LabelledImage
-from geoglm.train.sentinel2_skies import DARKEST, Pixels, patches, relight, season, snowfall
+from geoglm.train.sentinel2.skies import DARKEST, Pixels, patches, relight, season, snowfall
 
 SIDE_PX = 176
 RIM_PX = 6

