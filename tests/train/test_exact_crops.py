@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geoglm.train.exact_crops import ExactSet, draw_kinds
 from geoglm.train.samples import UNLABELLED, LabelledImage
-from geoglm.train.sentinel2.invented import SIDE_PX, Source, invent, invented
+from geoglm.train.sentinel2.invented import SIDE_PX, Source, invent, invented, parcelled
 
 
 def image(rows: int = 40, cols: int = 56) -> LabelledImage:
@@ -73,6 +73,17 @@ def test_an_invented_scene_is_reflectance_everywhere(seed: int) -> None:
     assert pixels.shape == (9, SIDE_PX, SIDE_PX)
     assert pixels.dtype == np.float32
     assert 30 <= pixels.min() <= pixels.max() <= 20_000
+
+
+@given(st.integers(0, 1000))
+@settings(max_examples=8, deadline=None)
+def test_on_even_ground_a_parcel_has_one_spectrum(seed: int) -> None:
+    even = np.full((9, SIDE_PX, SIDE_PX), 1500, np.float32)
+    drawn = parcelled(even, [sources()[:2], sources()[2:]], np.random.default_rng(seed))
+    spectra, pixels = np.unique(np.rint(drawn).reshape(9, -1), axis=1, return_counts=True)
+    large = spectra[:, pixels > 60]
+    assert 2 <= large.shape[1] <= 60
+    assert pixels[pixels > 60].sum() > 0.5 * SIDE_PX**2
 
 
 def test_the_teacher_is_asked_about_what_was_invented() -> None:

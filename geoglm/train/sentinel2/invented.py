@@ -2,8 +2,8 @@
 
 Thirty places tie every texture to the colours of its own country and month, and a student takes the one for the
 other: what is dark green was always forest there. The teacher can be asked about anything, so it is asked about
-scenes that were never seen: patches that borrow the means and spreads of others, run into others, are smoothed or
-sharpened, and get other seasons and skies.
+scenes that were never seen: patches that borrow the means and spreads of others, run into others, are parcelled into
+fields, are smoothed or sharpened, and get other seasons and skies.
 """
 
 from __future__ import annotations
@@ -67,6 +67,8 @@ def invent(places: Sequence[Sequence[Source]], rng: np.random.Generator) -> Pixe
         other, depth = patch_of(places, rng), float(rng.uniform(2, 8))
         border = patches(rng, pixels.shape[1:], int(rng.integers(25, 120))) + rng.uniform(-0.7, 0.7)
         pixels = pixels + (other - pixels) / (1 + np.exp(-depth * border)).astype(np.float32)
+    if rng.random() < 0.35:
+        pixels = parcelled(pixels, places, rng)
     if rng.random() < 0.3:
         pixels = retexture(pixels, rng)
     change = rng.random()
@@ -103,11 +105,45 @@ def borrow_spectrum(pixels: Pixels, other: Pixels, rng: np.random.Generator) -> 
     return moved
 
 
+def parcelled(pixels: Pixels, places: Sequence[Sequence[Source]], rng: np.random.Generator) -> Pixels:
+    """Fields, each of one spectrum found in any place, with the grain of what lay there; some parcels stay as they are.
+
+    Parcels are Voronoi cells under a turned and stretched metric, round or square.
+    """
+    count, kinds = int(rng.integers(6, 60)), int(rng.integers(3, 9))
+    turn, stretch = rng.uniform(0, np.pi), np.exp(rng.uniform(0, 1.2))
+    axes = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn) * stretch, np.cos(turn) * stretch]])
+    at = np.indices(pixels.shape[1:]).reshape(2, -1).T @ axes.T
+    seeds = rng.uniform(0, SIDE_PX, (count, 2)) @ axes.T
+    away = np.abs(at[:, None] - seeds)
+    distance = away.max(axis=2) if rng.random() < 0.6 else np.hypot(away[..., 0], away[..., 1])
+    parcel = distance.argmin(axis=1).reshape(pixels.shape[1:])
+    spectra = np.concatenate([_spectra(patch_of(places, rng), rng, -(-kinds // 2)) for _ in range(2)])
+    own = spectra[rng.integers(len(spectra), size=count)]
+    own = own * np.exp(rng.normal(0, 0.1, (count, 1)) + rng.normal(0, 0.03, (count, 9)))
+    grain = (pixels / _smooth(pixels, 7)).clip(0.6, 1.6) ** rng.uniform(0.2, 1, (count, 1))[parcel, 0]
+    tilled = rng.random(count) < rng.uniform(0.4, 1)
+    drawn = np.where(tilled[parcel], own[parcel].transpose(2, 0, 1) * grain, pixels)
+    blurred: Pixels = np.maximum(0.5 * drawn + 0.5 * _smooth(drawn.astype(np.float32), 3), DARKEST).astype(np.float32)
+    return blurred
+
+
+def _spectra(patch: Pixels, rng: np.random.Generator, count: int) -> NDArray[np.float64]:
+    """Mean spectra ``(count, 9)`` of small squares of `patch`."""
+    rows, cols = rng.integers(0, SIDE_PX - 4, (2, count))
+    return np.array([patch[:, r : r + 4, c : c + 4].mean(axis=(1, 2)) for r, c in zip(rows, cols, strict=True)])
+
+
+def _smooth(pixels: Pixels, side: int) -> Pixels:
+    """Mean over a square of `side`."""
+    mean = F.avg_pool2d(torch.from_numpy(pixels)[None], side, 1, side // 2, count_include_pad=False)[0]
+    smooth: Pixels = mean.numpy()
+    return smooth
+
+
 def retexture(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     """Smooth or sharpen."""
-    side = int(rng.choice([3, 5]))
-    image = torch.from_numpy(pixels)[None]
-    smooth = F.avg_pool2d(image, side, 1, side // 2, count_include_pad=False)[0].numpy()
+    smooth = _smooth(pixels, int(rng.choice([3, 5])))
     grain = np.float32(rng.choice([0.0, 0.4, 1.4, 1.8]))
     drawn: Pixels = np.maximum(smooth + grain * (pixels - smooth), DARKEST)
     return drawn
