@@ -20,7 +20,7 @@ def pixel_areas(georef: GeoRef, height: int, width: int) -> NDArray[np.float64] 
     if georef.transform is None or georef.crs is None:
         return None
     crs = CRS.from_wkt(georef.crs)
-    if not (crs.is_geographic or _is_mercator(crs)):
+    if not is_measured_on_the_ellipsoid(crs):
         unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
         return np.full(height, abs(georef.transform.determinant) * unit**2)
     return _geodesic(georef.transform, crs, np.arange(height, dtype=np.float64), width // 2)
@@ -31,16 +31,17 @@ def ground_sample_distance(georef: GeoRef, height: int, width: int) -> float | N
     if georef.transform is None or georef.crs is None:
         return None
     crs = CRS.from_wkt(georef.crs)
-    if not (crs.is_geographic or _is_mercator(crs)):
+    if not is_measured_on_the_ellipsoid(crs):
         unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
         return float(np.sqrt(abs(georef.transform.determinant))) * unit
     return float(np.sqrt(_geodesic(georef.transform, crs, np.array([height // 2], np.float64), width // 2)[0]))
 
 
-def _is_mercator(crs: CRS) -> bool:
+def is_measured_on_the_ellipsoid(crs: CRS) -> bool:
+    """True for a geographic CRS and for a Mercator projection, whose plane is no measure of the ground."""
     operation = (crs.source_crs if crs.is_bound and crs.source_crs else crs).coordinate_operation
     name = "" if operation is None else operation.method_name
-    return "Mercator" in name and "Transverse" not in name and "Oblique" not in name
+    return crs.is_geographic or ("Mercator" in name and "Transverse" not in name and "Oblique" not in name)
 
 
 def _geodesic(transform: Affine, crs: CRS, rows: NDArray[np.float64], col: int) -> NDArray[np.float64]:
