@@ -17,6 +17,7 @@ from geoglm.version import __version__
 
 if TYPE_CHECKING:
     from geoglm.errors import GeoglmError
+    from geoglm.jobs.assess import assess, sample
     from geoglm.jobs.evaluate import evaluate
     from geoglm.jobs.segment import segment_file
     from geoglm.jobs.train import train
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
 __all__ = [
     "GeoglmError",
     "__version__",
+    "assess",
     "evaluate",
     "load_model",
     "open_scene",
+    "sample",
     "segment",
     "segment_file",
     "train",
@@ -36,9 +39,11 @@ __all__ = [
 
 _HOMES = {
     "GeoglmError": "geoglm.errors",
+    "assess": "geoglm.jobs.assess",
     "evaluate": "geoglm.jobs.evaluate",
     "load_model": "geoglm.jobs.view",
     "open_scene": "geoglm.jobs.view",
+    "sample": "geoglm.jobs.assess",
     "segment": "geoglm.jobs.view",
     "segment_file": "geoglm.jobs.segment",
     "train": "geoglm.train",

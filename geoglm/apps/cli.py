@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from geoglm.apps.cli_assess import assess, sample
 from geoglm.apps.cli_evaluate import evaluate
 from geoglm.apps.cli_options import parsed, plan_options
 from geoglm.apps.cli_train import train
@@ -64,10 +65,14 @@ def main() -> None:
     geoglm models list            the models that come with geoglm
     geoglm train                  a model of your own classes, from polygons on your scenes
     geoglm evaluate scene.tif     how good the map is, by labels that are known
+    geoglm sample classes.tif     points of a map to be labelled, drawn at random
+    geoglm assess classes.tif     accuracy and areas with confidence intervals, from those points
     """
 
 
 main.add_command(evaluate)
+main.add_command(sample)
+main.add_command(assess)
 main.add_command(train)
 
 

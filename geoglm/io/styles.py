@@ -75,3 +75,21 @@ def polygons_style(classes: Sequence[LandClass]) -> str:
         ):
             ET.SubElement(options, "Option", name=name, value=value, type="QString")
     return _text(root)
+
+
+def sample_style(classes: Sequence[LandClass]) -> str:
+    """A vector style of small crosses whose form offers `classes` for the field ``reference``."""
+    root = ET.Element("qgis", version="3.28", styleCategories="Symbology|Fields|Forms")
+    renderer = ET.SubElement(root, "renderer-v2", type="singleSymbol", symbollevels="0", enableorderby="0")
+    symbol = ET.SubElement(ET.SubElement(renderer, "symbols"), "symbol", type="marker", name="0", alpha="1")
+    layer = ET.SubElement(symbol, "layer", {"class": "SimpleMarker", "enabled": "1", "pass": "0", "locked": "0"})
+    look = ET.SubElement(layer, "Option", type="Map")
+    for name, value in (("name", "cross"), ("outline_color", "255,0,255,255"), ("size", "4"), ("size_unit", "MM")):
+        ET.SubElement(look, "Option", name=name, value=value, type="QString")
+    field = ET.SubElement(ET.SubElement(root, "fieldConfiguration"), "field", name="reference")
+    widget = ET.SubElement(field, "editWidget", type="ValueMap")
+    config = ET.SubElement(ET.SubElement(widget, "config"), "Option", type="Map")
+    offered = ET.SubElement(config, "Option", name="map", type="List")
+    for c in classes:
+        ET.SubElement(ET.SubElement(offered, "Option", type="Map"), "Option", name=c.name, value=c.name, type="QString")
+    return _text(root)

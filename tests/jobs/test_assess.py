@@ -1,0 +1,127 @@
+"""Sampling and assessing a map: what is drawn can be labelled, what is labelled gives the truth back."""
+
+import json
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pytest
+import rasterio
+from click.testing import CliRunner
+
+from geoglm.apps.cli import main
+from geoglm.errors import GeoglmError, LabelError
+from geoglm.jobs.assess import assess, sample
+from tests.conftest import write_scene
+
+LEGEND = json.dumps([{"value": k + 1, "name": n, "colour": "#336699"} for k, n in enumerate(("lake", "wood", "town"))])
+NAMES = np.array(["lake", "wood", "town"])
+
+
+@pytest.fixture
+def truth() -> np.ndarray:
+    rng = np.random.default_rng(3)
+    return rng.choice(3, (300, 200), p=[0.1, 0.6, 0.3])
+
+
+def class_map(path: Path, classes: np.ndarray) -> Path:
+    values = np.where(classes < 0, 0, classes + 1).astype(np.uint8)
+    write_scene(path, values[None], nodata=0)
+    with rasterio.open(path, "r+") as file:
+        file.update_tags(CLASSES=LEGEND)
+    return path
+
+
+@pytest.fixture
+def mapped(tmp_path: Path, truth: np.ndarray) -> Path:
+    rng = np.random.default_rng(4)
+    found = np.where(rng.random(truth.shape) < 0.85, truth, rng.integers(0, 3, truth.shape))
+    found[:20] = -1
+    return class_map(tmp_path / "classes.tif", found)
+
+
+def labelled(path: Path, truth: np.ndarray) -> Path:
+    """Fill in what is really there, as a person would in QGIS."""
+    frame = geopandas.read_file(path, layer="sample")
+    frame["reference"] = NAMES[truth[frame["row"], frame["col"]]]
+    frame.to_file(path, layer="sample", driver="GPKG")
+    return path
+
+
+def test_a_labelled_sample_gives_areas_and_accuracy_of_the_truth(
+    tmp_path: Path, mapped: Path, truth: np.ndarray
+) -> None:
+    drawn = sample(mapped, tmp_path / "s.gpkg", n=2000, seed=1)
+    assert sum(drawn.units.values()) == 2000
+    found = assess(mapped, labelled(drawn.path, truth), output=tmp_path / "figures.json")
+    share = np.bincount(truth[20:].ravel(), minlength=3) / truth[20:].size
+    for k, estimate in enumerate(found.figures.shares):
+        assert estimate.value == pytest.approx(share[k], abs=3 * estimate.error)
+        assert estimate.error < 0.02
+    assert found.figures.overall.value == pytest.approx(0.9, abs=0.03)
+    told = json.loads((tmp_path / "figures.json").read_text())
+    assert told["classes"]["wood"]["area_ha"]["value"] == pytest.approx(
+        found.figures.shares[1].value * (found.hectares or 0)
+    )
+
+
+def test_points_lie_at_pixel_centres_of_their_stratum_and_repeat_by_seed(tmp_path: Path, mapped: Path) -> None:
+    frames = []
+    for name, seed in (("a", 7), ("b", 7), ("c", 8)):
+        sample(mapped, tmp_path / f"{name}.gpkg", n=90, allocation="equal", seed=seed)
+        frames.append(geopandas.read_file(tmp_path / f"{name}.gpkg", layer="sample"))
+    assert frames[0].equals(frames[1])
+    assert not frames[0].equals(frames[2])
+    with rasterio.open(mapped) as file:
+        values = [int(v[0]) for v in file.sample(zip(frames[0].geometry.x, frames[0].geometry.y, strict=True))]
+        centre = file.xy(frames[0]["row"], frames[0]["col"])
+    assert (NAMES[np.array(values) - 1] == frames[0]["stratum"]).all()
+    assert np.allclose(centre[0], frames[0].geometry.x)
+    assert frames[0]["stratum"].value_counts().tolist() == [30, 30, 30]
+    assert "lake" in (tmp_path / "a.qml").read_text()
+
+
+def test_a_sample_of_one_map_judges_another(tmp_path: Path, mapped: Path, truth: np.ndarray) -> None:
+    drawn = sample(mapped, tmp_path / "s.gpkg", n=900)
+    perfect = class_map(tmp_path / "perfect.tif", truth)
+    found = assess(perfect, labelled(drawn.path, truth))
+    assert found.figures.overall.value == 1
+    assert found.figures.overall.error == 0
+
+
+def test_what_is_no_probability_sample_is_refused(tmp_path: Path, mapped: Path, truth: np.ndarray) -> None:
+    drawn = sample(mapped, tmp_path / "s.gpkg", n=60)
+    with pytest.raises(LabelError, match="60 of 60 units have no reference"):
+        assess(mapped, drawn.path)
+    labelled(drawn.path, truth)
+    frame = geopandas.read_file(drawn.path, layer="sample")
+    by_hand = tmp_path / "hand.gpkg"
+    frame.to_file(by_hand, layer="points", driver="GPKG")
+    with pytest.raises(LabelError, match="does not say how its points were drawn"):
+        assess(mapped, by_hand)
+    assert assess(mapped, by_hand, assume_random=True).notes == (
+        "the points were taken for a simple random sample, as asked",
+    )
+    frame.loc[0, "reference"] = "swamp"
+    frame.to_file(by_hand, layer="points", driver="GPKG")
+    with pytest.raises(LabelError, match="no class 'swamp', but lake, wood, town"):
+        assess(mapped, by_hand, assume_random=True)
+
+
+def test_labels_are_never_overwritten(tmp_path: Path, mapped: Path) -> None:
+    sample(mapped, tmp_path / "s.gpkg", n=30)
+    with pytest.raises(GeoglmError, match="is there already, and may hold labels"):
+        sample(mapped, tmp_path / "s.gpkg", n=30)
+
+
+def test_from_the_shell(tmp_path: Path, mapped: Path, truth: np.ndarray) -> None:
+    points = tmp_path / "classes-sample.gpkg"
+    told = CliRunner().invoke(main, ["sample", str(mapped), "-n", "120"])
+    assert told.exit_code == 0, told.output
+    assert str(points) in told.stdout.replace("\n", "")
+    told = CliRunner().invoke(main, ["assess", str(mapped), str(labelled(points, truth))])
+    assert told.exit_code == 0, told.output
+    assert "overall accuracy" in told.stdout
+    told = CliRunner().invoke(main, ["sample", str(mapped), "-n", "2", "-o", str(tmp_path / "t.gpkg")])
+    assert told.exit_code == 2
+    assert told.stderr.strip().endswith("2 units are too few for 3 strata; 6 are needed; raise -n")
