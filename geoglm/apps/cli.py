@@ -13,6 +13,7 @@ from geoglm.apps.cli_assess import assess, sample
 from geoglm.apps.cli_evaluate import evaluate
 from geoglm.apps.cli_options import parsed, plan_options
 from geoglm.apps.cli_train import train
+from geoglm.apps.cli_vectorize import vectorize
 from geoglm.apps.progress import progress_bar
 from geoglm.errors import GeoglmError, OutputError
 from geoglm.version import __version__
@@ -64,6 +65,7 @@ def main() -> None:
     geoglm segment scene.tif      classes, confidence and polygons into scene-geoglm/
     geoglm models list            the models that come with geoglm
     geoglm train                  a model of your own classes, from polygons on your scenes
+    geoglm vectorize map.tif      polygons of any map of classes, however large
     geoglm evaluate scene.tif     how good the map is, by labels that are known
     geoglm sample classes.tif     points of a map to be labelled, drawn at random
     geoglm assess classes.tif     accuracy and areas with confidence intervals, from those points
@@ -74,6 +76,7 @@ main.add_command(evaluate)
 main.add_command(sample)
 main.add_command(assess)
 main.add_command(train)
+main.add_command(vectorize)
 
 
 @main.command()

@@ -17,6 +17,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Legend:
+    """What the 256 values of a traced map stand for.
+
+    Args:
+        values: of the class in the raster it came from.
+        names: of the class.
+    """
+
+    values: tuple[int, ...]
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, classes: Iterable[LandClass], values: Iterable[int] = range(256)) -> Legend:
+        """Names of the classes that have one; others are called ``class 7``."""
+        known, values = {c.value: c.name for c in classes}, tuple(values)
+        return cls(values, tuple(known.get(v, f"class {v}") for v in values))
+
+
+@dataclass(frozen=True, slots=True)
 class PolygonTable:
     """What is written of every polygon.
 
@@ -29,17 +48,18 @@ class PolygonTable:
     ``mean_confidence``        mean over its pixels, 0 to 1; null where none is known
     ``min_confidence``         least of them
     ``geometry``               well-known binary
+    ``bbox``                   struct of ``xmin``, ``ymin``, ``xmax``, ``ymax``
     ========================== =========================================================================
 
     Args:
         georef: of the map.
-        classes: names of class values; others are called ``class 7``.
+        legend: what the values in the traced map stand for.
         confident: whether there are confidence columns.
         multi: geometries are multipolygons.
     """
 
     georef: GeoRef
-    classes: tuple[LandClass, ...]
+    legend: Legend
     confident: bool
     multi: bool = False
 
@@ -60,25 +80,25 @@ class PolygonTable:
             fields += [("mean_confidence", pa.float64()), ("min_confidence", pa.float64())]
         where = {} if self.georef.crs is None else {"crs": self.georef.crs, "crs_type": "wkt2:2019"}
         marks = {"ARROW:extension:name": "geoarrow.wkb", "ARROW:extension:metadata": json.dumps(where)}
-        return pa.schema(
-            [*(pa.field(n, t) for n, t in fields), pa.field("geometry", pa.large_binary(), metadata=marks)]
-        )
+        geometry = pa.field("geometry", pa.large_binary(), metadata=marks)
+        box = pa.field("bbox", pa.struct([(k, pa.float64()) for k in ("xmin", "ymin", "xmax", "ymax")]))
+        return pa.schema([*(pa.field(n, t) for n, t in fields), geometry, box])
 
     def batches(self, traced: Iterable[Polygons]) -> Iterator[pa.RecordBatch]:
         """A batch for each piece of polygons that is not empty."""
         import pyarrow as pa
 
-        names = [f"class {value}" for value in range(256)]
-        for c in self.classes:
-            names[c.value] = c.name
-        every_name, schema = pa.array(names), self.schema
+        schema = self.schema
+        every_value, every_name = pa.array(self.legend.values, pa.int32()), pa.array(self.legend.names)
+        corners = schema.field("bbox").type
         for found in traced:
             if not len(found):
                 continue
             m = found.measures
+            code = pa.array(m.value)
             columns = [
-                pa.array(m.value.astype(np.int32)),
-                every_name.take(pa.array(m.value)),
+                every_value.take(code),
+                every_name.take(code),
                 pa.array(m.area),
                 pa.array(found.perimeter),
                 pa.array(m.pixels),
@@ -90,10 +110,12 @@ class PolygonTable:
             wkb, begins = found.as_wkb(multi=self.multi)
             pieces = [None, pa.py_buffer(begins), pa.py_buffer(wkb)]
             columns.append(pa.Array.from_buffers(pa.large_binary(), len(found), pieces))
+            edges = [pa.array(np.ascontiguousarray(found.bounds[:, k])) for k in range(4)]
+            columns.append(pa.StructArray.from_arrays(edges, fields=list(corners)))
             yield pa.record_batch(columns, schema=schema)
 
     def as_arrow(self, traced: Iterable[Polygons]) -> pa.Table:
-        """All polygons as one table."""
+        """All polygons as one table, without their boxes."""
         import pyarrow as pa
 
-        return pa.Table.from_batches(self.batches(traced), schema=self.schema)
+        return pa.Table.from_batches(self.batches(traced), schema=self.schema).drop_columns("bbox")

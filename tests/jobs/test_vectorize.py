@@ -1,0 +1,107 @@
+"""From class rasters of any making to files of polygons, from the command line too."""
+
+import json
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from geoglm.apps.cli_vectorize import vectorize
+from geoglm.errors import GeoglmError
+from geoglm.jobs.ahead import ahead
+from geoglm.jobs.vectorize import vectorize_file
+from tests.conftest import write_scene
+from tests.vector.maps import noise
+
+LEGEND = json.dumps([{"value": 1, "name": "dense wood", "colour": "#00ff00"}])
+
+
+def raster(folder: Path, classes: np.ndarray, **profile: object) -> Path:
+    return write_scene(folder / "map.tif", classes[None], **profile)
+
+
+def traced(path: Path, **given: object) -> geopandas.GeoDataFrame:
+    output = path.with_name("out.parquet")
+    result = vectorize_file(path, output, **given)
+    frame = geopandas.read_parquet(output)
+    assert result.polygons == len(frame)
+    return frame
+
+
+def pixels(frame: geopandas.GeoDataFrame) -> dict[int, int]:
+    return frame.groupby("class_id").pixels.sum().to_dict()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "nodata"), [("uint8", 255), ("uint8", 7), ("uint8", None), ("uint16", 7), ("int32", 7)]
+)
+def test_class_rasters_of_any_making_are_taken(tmp_path: Path, dtype: str, nodata: int | None) -> None:
+    values = np.array([0, 3, 7, 255] if dtype == "uint8" else [0, 3, 7, 300])
+    classes = values[noise(40, 4)].astype(dtype)
+    counted = {int(v): int((classes == v).sum()) for v in values if v != nodata}
+    assert pixels(traced(raster(tmp_path, classes, nodata=nodata))) == counted
+
+
+def test_only_the_classes_that_are_wanted_by_name_or_value(tmp_path: Path) -> None:
+    classes = noise(30, 4)
+    path = raster(tmp_path, classes, nodata=255)
+    import rasterio
+
+    with rasterio.open(path, "r+") as file:
+        file.update_tags(CLASSES=LEGEND)
+    frame = traced(path, keep=["Dense-wood", "3"])
+    assert pixels(frame) == {1: int((classes == 1).sum()), 3: int((classes == 3).sum())}
+    assert set(frame.class_name) == {"dense wood", "class 3"}
+    with pytest.raises(GeoglmError, match="no class 'water'; there are dense wood"):
+        traced(path, keep=["water"])
+
+
+def test_confidence_is_percent_or_share(tmp_path: Path) -> None:
+    path = raster(tmp_path, np.zeros((4, 4), np.uint8), nodata=255)
+    share = np.full((1, 4, 4), 0.5, np.float32)
+    share[0, 0, 0] = 0.25
+    for values in (share, (share * 100).astype(np.uint8)):
+        sure = write_scene(tmp_path / "sure.tif", values)
+        frame = traced(path, confidence=sure)
+        assert frame.mean_confidence.tolist() == [0.4844]
+        assert frame.min_confidence.tolist() == [0.25]
+
+
+def test_the_command_says_what_it_wrote(tmp_path: Path) -> None:
+    path = raster(tmp_path, noise(20, 2), nodata=255)
+    told = CliRunner().invoke(vectorize, [str(path), "--connectivity", "8"], catch_exceptions=False)
+    frame = geopandas.read_file(tmp_path / "map.gpkg")
+    assert f"{len(frame):,} polygons" in told.output
+    assert {p.name for p in tmp_path.iterdir()} == {"map.tif", "map.gpkg"}
+
+
+def test_what_cannot_be_is_refused_in_a_line(tmp_path: Path) -> None:
+    good = raster(tmp_path, noise(5, 2), nodata=255)
+    three = write_scene(tmp_path / "three.tif", np.zeros((3, 5, 5), np.uint8))
+    real = write_scene(tmp_path / "real.tif", np.full((1, 5, 5), 0.5, np.float32))
+    many = write_scene(tmp_path / "many.tif", np.arange(400, dtype=np.int32).reshape(1, 20, 20))
+    out = tmp_path / "out.gpkg"
+    for message, arguments in {
+        "a class raster has one": (three, out),
+        "whole numbers": (real, out),
+        "more than 255 values": (many, out),
+        "tell the format": (good, tmp_path / "out.shp"),
+        "no such folder": (good, tmp_path / "nowhere" / "out.gpkg"),
+        "no such file": (tmp_path / "none.tif", out),
+    }.items():
+        with pytest.raises(GeoglmError, match=message):
+            vectorize_file(*arguments)
+    with pytest.raises(GeoglmError, match="the confidence must be that of the map"):
+        vectorize_file(good, out, confidence=many)
+    assert not out.exists()
+
+
+def test_working_ahead_keeps_the_order_and_raises_what_went_wrong() -> None:
+    assert list(ahead(range(50))) == list(range(50))
+    with pytest.raises(ZeroDivisionError):
+        list(ahead(1 // k for k in (1, 0)))
+    some = ahead(iter(range(100)))
+    assert next(some) == 0
+    some.close()
