@@ -7,8 +7,11 @@ GeoglmError
 │   └── SceneMismatch     readable, but not what the model takes
 ├── ModelError            the model package
 │   ├── UnknownModel      no package of that name
-│   └── BadPackage        the package is damaged or inconsistent
+│   ├── BadPackage        the package is damaged or inconsistent
+│   └── RefusedModel      a model from outside that is not taken in
+├── MissingExtra          a part of geoglm that is installed only when asked for
 ├── PlanError             tiles, halo and memory that do not fit together
+├── ClusterError          the cluster cannot be reached or has failed
 ├── TrainingError         training that cannot begin or go on
 │   └── CheckpointMismatch   the folder holds another training
 ├── AreaOfInterestError   the --aoi file
@@ -63,14 +66,14 @@ class ModelError(GeoglmError):
 
 
 class UnknownModel(ModelError):
-    """No shipped package has the name and no folder the path."""
+    """No package has the name and no folder the path."""
 
     def __init__(self, name: str, known: tuple[str, ...]) -> None:
         super().__init__(name, known)
 
     def __str__(self) -> str:
         name, known = self.args
-        return f"model {name!r} is not known; shipped: {', '.join(known)}; or give the path of a package folder"
+        return f"model {name!r} is not known; there are: {', '.join(known)}; or give the path of a package folder"
 
 
 class BadPackage(ModelError):
@@ -84,8 +87,61 @@ class BadPackage(ModelError):
         return f"{path}: not a usable model package: {why}"
 
 
+EXTRAS = {
+    "torch": "train",
+    "torchvision": "train",
+    "segmentation_models_pytorch": "train",
+    "timm": "train",
+    "safetensors": "train",
+    "PIL": "train",
+    "onnx": "compress",
+    "onnxscript": "compress",
+    "nncf": "compress",
+    "distributed": "cluster",
+}
+"""Module → the extra of geoglm that brings it."""
+
+
+class MissingExtra(GeoglmError):
+    """Something needs a library that is installed only when asked for."""
+
+    def __init__(self, module: str, extra: str) -> None:
+        super().__init__(module, extra)
+
+    @classmethod
+    def of(cls, error: ModuleNotFoundError) -> MissingExtra:
+        """For a failed import.
+
+        Raises:
+            ModuleNotFoundError: it is of a module that no extra would bring.
+        """
+        module = (error.name or "").split(".")[0]
+        if module not in EXTRAS:
+            raise error
+        return cls(module, EXTRAS[module])
+
+    def __str__(self) -> str:
+        module, extra = self.args
+        return f"this needs {module}, which is not installed; pip install 'geoglm[{extra}]' brings it"
+
+
+class RefusedModel(ModelError):
+    """A model from outside is not taken in as a package."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(path, " ".join(why.split()))
+
+    def __str__(self) -> str:
+        path, why = self.args
+        return f"{path}: cannot be taken in as a model: {why}"
+
+
 class PlanError(GeoglmError):
     """Patch, halo, shard and memory do not fit together."""
+
+
+class ClusterError(GeoglmError):
+    """The cluster that is to do the work cannot be reached or has failed."""
 
 
 class TrainingError(GeoglmError):

@@ -56,7 +56,7 @@ def run_bytes(layout: ShardLayout, cost: TileCost, workers: int) -> int:
 
 def bytes_per_px(package: ModelPackage, options: SegmentOptions, *, blend: bool) -> float:
     """Working memory for a pixel of a tile, of the network and of the scores."""
-    network = 48.0 if package.card.network["encoder"] == "pointwise" else float(ACTIVATION_BYTES_PX)
+    network = 48.0 if package.card.network.get("encoder") == "pointwise" else float(ACTIVATION_BYTES_PX)
     scores = 4 * len(package.card.classes)
     return network + scores * (3 if blend or options.probabilities else 0)
 

@@ -63,7 +63,11 @@ def cut_scene(shape: tuple[int, int], package: ModelPackage, options: SegmentOpt
         )
     stride, cost = card.stride * reduce, TileCost(bytes_per_px(package, options, blend=blend))
     halo, halo_why, seams = _halo(package, options, reduce, shape)
-    patch = _patch(shape, options, halo=halo, stride=stride, cost=cost)
+    tile = None if card.graph is None or card.graph.tile is None else card.graph.tile
+    if tile is not None:
+        patch = _fixed(card.name, (tile[0] * reduce, tile[1] * reduce), options)
+    else:
+        patch = _patch(shape, options, halo=halo, stride=stride, cost=cost)
     grid = TileGrid.over(shape, patch=(patch.rows, patch.cols), halo=halo, stride=stride)
     blend_px = min(grid.rows.halo, _half_core(grid)) if blend and len(grid) > 1 else 0
     layout = ShardLayout.sized(grid, side_px=shard_side(options), with_neighbours=blend_px > 0)
@@ -92,6 +96,14 @@ def _patch(shape: tuple[int, int], options: SegmentOptions, *, halo: int, stride
             f"{budget / 1e9:.3g} GB is too little for one tile with a halo of {halo} px in a shard of {side} px; "
             f"give at least --memory {least:.1f}GB, or a smaller --halo or --shard"
         ) from error
+
+
+def _fixed(name: str, tile: tuple[int, int], options: SegmentOptions) -> PatchChoice:
+    """The only patch that a network takes."""
+    rows, cols = tile
+    if options.patch.name == "fixed" and {options.patch.side_px} != {rows, cols}:
+        raise PlanError(f"{name} takes tiles of {rows} x {cols} px and no others; leave --patch out")
+    return PatchChoice(rows, cols, "the only size that the network takes")
 
 
 def _workers(layout: ShardLayout, options: SegmentOptions, cost: TileCost) -> tuple[int, list[str]]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ class SegmentPlan:
         bands: indices of the scene bands for the model's bands, counted from 0.
         full_scale: pixel value that counts as 1, above `zero`.
         zero: pixel value that counts as 0.
+        scaling: from the scene's pixel values to network input.
         layout: tiles and shards.
         halo: px around each core.
         reduce: pixels a side that are averaged into one for the network.
@@ -48,6 +50,7 @@ class SegmentPlan:
     bands: tuple[int, ...]
     full_scale: float
     zero: float
+    scaling: Scaling
     layout: ShardLayout
     halo: int
     reduce: int
@@ -67,6 +70,7 @@ class SegmentPlan:
             self.bands,
             self.full_scale,
             self.zero,
+            self.scaling.stretch,
             self.layout.grid.patch,
             self.halo,
             self.reduce,
@@ -81,11 +85,6 @@ class SegmentPlan:
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     @property
-    def scaling(self) -> Scaling:
-        """From the scene's pixel values to network input."""
-        return self.package.card.scaling.with_zero(self.zero)
-
-    @property
     def fill(self) -> tuple[float, ...]:
         """The value of each band with which pixels without data are fed to the network."""
         return self.scaling.fill(self.full_scale)
@@ -95,7 +94,7 @@ class SegmentPlan:
         """``cpu`` (OpenVINO), ``torch-cpu`` or ``cuda``."""
         if self.options.device != "auto":
             return self.options.device
-        return "cuda" if _has_cuda() else "cpu"
+        return "cuda" if self.package.card.network and _has_cuda() else "cpu"
 
     @property
     def memory(self) -> int:
@@ -160,7 +159,7 @@ class SegmentPlan:
 
 def _has_cuda() -> bool:
     """Whether torch would find a GPU; without one torch is not even imported."""
-    if not Path("/dev/nvidiactl").exists():
+    if not Path("/dev/nvidiactl").exists() or find_spec("torch") is None:
         return False
     import torch
 

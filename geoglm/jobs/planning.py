@@ -24,6 +24,7 @@ def make_plan(source: Source, options: SegmentOptions) -> SegmentPlan:
         bands=reading.bands,
         full_scale=reading.full_scale,
         zero=reading.zero.value,
+        scaling=reading.scaling,
         layout=cut.layout,
         halo=cut.layout.grid.rows.halo,
         reduce=reading.reduce,

@@ -9,7 +9,7 @@ from geoglm.errors import SceneMismatch
 from geoglm.io.source import Source
 from geoglm.options import SegmentOptions
 from geoglm.pixels.offset import ReflectanceZero, check_reflectance, find_zero, seen_zero, told_zero
-from geoglm.pixels.scale import percentile_scale
+from geoglm.pixels.scale import Scaling, percentile_scale
 from geoglm.registry.catalog import choose, find, gsd_distance
 from geoglm.registry.match import match_bands
 from geoglm.registry.package import ModelPackage
@@ -25,6 +25,7 @@ class Reading:
         bands: indices of the scene bands for the model's bands, counted from 0.
         full_scale: pixel value that counts as 1, above the zero.
         zero: pixel value that counts as 0, and why.
+        scaling: the model's, as this scene has it.
         reduce: pixels a side that are averaged into one for the network.
         notes: lines the user should read.
         reasons: what was chosen → why.
@@ -34,6 +35,7 @@ class Reading:
     bands: tuple[int, ...]
     full_scale: float
     zero: ReflectanceZero
+    scaling: Scaling
     reduce: int
     notes: tuple[str, ...]
     reasons: dict[str, str]
@@ -55,6 +57,7 @@ def read_scene(source: Source, options: SegmentOptions) -> Reading:
     match = match_bands(meta, package.card, options.bands)
     full = _full_scale(source, package, match.indices, options)
     zero = _zero(source, package, match.indices, options, full=full)
+    scaling = _scaling(source, package, match.indices, zero.value, full=full)
     reduce, reduce_why = _reduction(package, meta, options)
     notes = [meta.georef.lacks(), _far_from(package, meta), match.note]
     if package.card.reflectance:
@@ -64,6 +67,7 @@ def read_scene(source: Source, options: SegmentOptions) -> Reading:
         match.indices,
         full,
         zero,
+        scaling,
         reduce,
         notes=tuple(n for n in notes if n),
         reasons={"model": why, "zero": zero.why, "reduce": reduce_why},
@@ -94,6 +98,8 @@ def _full_scale(source: Source, package: ModelPackage, bands: Sequence[int], opt
     scaling, dtype = package.card.scaling, source.meta.dtype
     if isinstance(options.scale, float):
         return options.scale
+    if scaling.percentiles is not None:
+        return 1.0
     if options.scale is None and dtype in scaling.full_scale:
         return scaling.full_scale[dtype]
     pixels, valid = source.preview(bands, side_px=1024)
@@ -118,6 +124,12 @@ def _zero(
         check_reflectance(pixels[:, valid], meta.name, full=full)
     told = told_zero([meta.units[b] for b in bands if meta.units], dict(meta.product), full=full)
     return find_zero(told, seen_zero(pixels, valid, full=full))
+
+
+def _scaling(source: Source, package: ModelPackage, bands: Sequence[int], zero: float, *, full: float) -> Scaling:
+    """The model's scaling with this scene's zero and, where it stretches between percentiles, this scene's ends."""
+    scaling = package.card.scaling.with_zero(zero)
+    return scaling if scaling.percentiles is None else scaling.stretched(*source.preview(bands, side_px=1024), full)
 
 
 def _reduction(package: ModelPackage, meta: SceneMeta, options: SegmentOptions) -> tuple[int, str]:

@@ -1,10 +1,13 @@
-"""The catalogue: shipped packages by name, and the one that fits a scene."""
+"""The catalogue: shipped packages and the user's own by name, and the one that fits a scene."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+
+import platformdirs
 
 from geoglm.errors import SceneMismatch, UnknownModel
 from geoglm.registry.package import CARD, ModelPackage
@@ -17,20 +20,30 @@ def shipped() -> dict[str, ModelPackage]:
     return {p.parent.name: ModelPackage.open(p.parent) for p in sorted(root.glob(f"*/{CARD}"))}
 
 
+def own_folder() -> Path:
+    """Where the user's own packages lie (``GEOGLM_MODELS`` moves it)."""
+    return Path(os.environ.get("GEOGLM_MODELS") or platformdirs.user_data_path("geoglm") / "models")
+
+
+def own() -> dict[str, Path]:
+    """Folders of the user's own packages, by name; what is in them is not looked at."""
+    return {p.parent.name: p.parent for p in sorted(own_folder().glob(f"*/{CARD}")) if p.parent.name[0] != "."}
+
+
 def find(name: str) -> ModelPackage:
-    """The shipped package called `name`, or the package in the folder of that path.
+    """The package called `name`, shipped or the user's own, or the one in the folder of that path.
 
     Raises:
-        UnknownModel: there is neither.
+        UnknownModel: there is none.
         BadPackage: the folder is no usable package.
     """
-    known = shipped()
+    known, mine = shipped(), own()
     if name in known:
         return known[name]
-    folder = Path(name)
+    folder = mine.get(name, Path(name))
     if folder.is_dir():
         return ModelPackage.open(folder)
-    raise UnknownModel(name, tuple(known))
+    raise UnknownModel(name, (*known, *mine))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,24 @@
-"""A model package: a folder with ``model.safetensors`` (weights) and ``model.json`` (the card)."""
+"""A model package: a folder with ``model.json``, the card, and ``model.safetensors``, the weights.
+
+Beside them may lie the network's inference graph, which runs without torch, or that in place of weights.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geoglm.errors import BadPackage
+from geoglm.errors import BadPackage, MissingExtra, OutputError
 from geoglm.registry.card import ModelCard
+from geoglm.registry.graph import ONNX, OPENVINO, GraphEntry, graph_files, graph_sha256
+from geoglm.registry.onnx_file import OnnxFacts
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,38 +40,78 @@ class ModelPackage:
         Raises:
             BadPackage: a file is missing or the card is malformed.
         """
-        for name in (CARD, WEIGHTS):
-            if not (folder / name).is_file():
-                raise BadPackage(folder, f"{name} is missing")
+        if not (folder / CARD).is_file():
+            raise BadPackage(folder, f"{CARD} is missing")
         try:
             card = ModelCard.parse(json.loads((folder / CARD).read_text(encoding="utf-8")))
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             raise BadPackage(folder, f"{CARD} is malformed ({type(error).__name__}: {error})") from error
+        needed = [folder / WEIGHTS] if card.network else []
+        if card.graph is not None:
+            needed += graph_files(folder, card.graph.file)
+        if missing := next((f for f in needed if not f.is_file()), None):
+            raise BadPackage(folder, f"{missing.name} is missing")
         return cls(folder, card)
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the weights file."""
+        """Hash of the weights file; of the graph where that is all there is."""
+        graph = self.card.graph
+        if graph is not None and not self.card.network:
+            return graph_sha256(self.folder, graph.file)
         return hashlib.sha256((self.folder / WEIGHTS).read_bytes()).hexdigest()
 
     @cached_property
     def key(self) -> str:
-        """What the network's answers depend on: weights, architecture, scaling and temperature."""
+        """What the network's answers depend on: weights, architecture, graph, scaling and temperature."""
         card = self.card
-        facts = json.dumps([self.sha256, dict(card.network), card.scaling.mean, card.scaling.std, card.temperature])
-        return hashlib.sha256(facts.encode()).hexdigest()
+        facts = [self.sha256, dict(card.network), card.scaling.mean, card.scaling.std, card.temperature]
+        if card.graph is not None:
+            facts += [card.graph.as_dict(), card.scaling.gain, card.scaling.percentiles]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    def graph(self) -> Path | None:
+        """The file of the inference graph, which takes scaled pixels; None where the package has none.
+
+        Raises:
+            BadPackage: it is not the file that the card speaks of, was made from other weights, or keeps its own
+                outside the package.
+        """
+        graph = self.card.graph
+        if graph is None:
+            return None
+        if graph.weights_sha256 is not None and graph.weights_sha256 != self.sha256:
+            again = f"python -m geoglm.registry.graphs {self.folder}"
+            raise BadPackage(self.folder, f"{graph.file} was made from other weights; {again} makes it anew")
+        if graph_sha256(self.folder, graph.file) != graph.sha256:
+            raise BadPackage(self.folder, f"{graph.file} is damaged or another than the card names")
+        path = self.folder / graph.file
+        try:
+            outside = OnnxFacts.read(path).external if graph.file == ONNX else ()
+        except ValueError as error:
+            raise BadPackage(self.folder, f"{ONNX}: {error}") from error
+        if outside:
+            raise BadPackage(self.folder, f"{ONNX} keeps weights in a file outside ({outside[0]})")
+        return path
 
     def network(self) -> nn.Module:
         """The network in float32, ready for inference.
 
         Raises:
-            BadPackage: the weights are damaged or do not fit the architecture of the card.
+            BadPackage: the weights are damaged or do not fit the architecture of the card, or there are none.
+            MissingExtra: torch is not installed.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+        if not self.card.network:
+            raise BadPackage(
+                self.folder, "it holds a graph and no weights for torch: it runs on --device cpu, and cannot be taught"
+            )
+        try:
+            from safetensors import SafetensorError
+            from safetensors.torch import load_file
 
-        from geoglm.nn.segmenter import SegmenterSpec, build_segmenter
-
+            from geoglm.nn.segmenter import SegmenterSpec, build_segmenter
+        except ModuleNotFoundError as error:
+            raise MissingExtra.of(error) from error
         try:
             network = build_segmenter(SegmenterSpec(**self.card.network))
             network.load_state_dict(load_file(self.folder / WEIGHTS))
@@ -80,13 +128,15 @@ class ModelPackage:
 def write_package(folder: Path, network: nn.Module, card: dict[str, Any]) -> ModelPackage:
     """Save `network` with its `card` as a package; floating-point weights in half precision.
 
-    What the network alone knows, how much it keeps of a glance at the scene, is added to the card.
+    What the network alone knows, how much it keeps of a glance at the scene, is added to the card. A graph of former
+    weights is taken out; `geoglm.registry.graphs` makes one of these.
     """
     import torch
     from safetensors.torch import save_file
 
     if size := getattr(network, "summary_size", 0):
         card = card | {"geoglm:summary_size": size}
+    card = {k: v for k, v in card.items() if k != "geoglm:graph"}
     ModelCard.parse(card)
     folder.mkdir(parents=True, exist_ok=True)
     state = {
@@ -94,5 +144,40 @@ def write_package(folder: Path, network: nn.Module, card: dict[str, Any]) -> Mod
         for name, value in network.state_dict().items()
     }
     save_file(state, folder / WEIGHTS)
+    for old in (ONNX, *(f.name for f in graph_files(folder, OPENVINO))):  # made from other weights
+        (folder / old).unlink(missing_ok=True)
     (folder / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return ModelPackage.open(folder)
+
+
+def write_graph_package(
+    folder: Path, card: dict[str, Any], entry: GraphEntry, save: Callable[[Path], object]
+) -> ModelPackage:
+    """Make the package of a graph without weights in the new folder `folder`, whole or not at all.
+
+    Args:
+        card: all but its ``geoglm:graph``.
+        entry: of the graph; its hash is added.
+        save: writes the files of the graph into the folder given.
+
+    Raises:
+        OutputError: there is such a folder already, or it cannot be made.
+    """
+    try:
+        if folder.exists():
+            raise OutputError(f"{folder}: is there already; choose another -o, or another name in the card")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            save(draft)
+            entry = replace(entry, sha256=graph_sha256(draft, entry.file))
+            card = {k: v for k, v in card.items() if k != "geoglm:network"} | {"geoglm:graph": entry.as_dict()}
+            (draft / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            draft.chmod(0o755)
+            draft.rename(folder)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made ({error.strerror}); choose another -o") from error
     return ModelPackage.open(folder)

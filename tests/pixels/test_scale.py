@@ -36,3 +36,35 @@ def test_auto_scale_is_the_percentile_of_valid_pixels() -> None:
     assert percentile_scale(pixels, valid, 50) == pytest.approx(449.5)
     with pytest.raises(SceneMismatch, match="no valid pixel above zero"):
         percentile_scale(pixels, np.zeros_like(valid))
+
+
+@given(st.floats(-500, 70_000), st.floats(1, 70_000), st.floats(0, 1000))
+def test_the_logistic_of_a_logarithm_is_that_of_dynamic_world(value: float, full: float, zero: float) -> None:
+    """Written as its authors do: y = (ln(0.005 x + 1) − a) / b, then the logistic function of 5 y − 1."""
+    a, b = (1.7417268, 2.2891541), (2.0232987, 2.6171675)
+    mean, std = (tuple(p + q / 5 for p, q in zip(a, b, strict=True)), tuple(q / 5 for q in b))
+    scaling = Scaling(mean, std, gain=(50.0, 50.0), zero=zero)
+    x = max((value - zero) / full, 0) * 10_000
+    y = (np.log(0.005 * x + 1) - np.array(a)) / np.array(b)
+    assert scaling.applied(np.array([value, value]), full) == pytest.approx(1 / (1 + np.exp(1 - 5 * y)), abs=1e-4)
+    assert scaling.applied(np.array(scaling.fill(full)), full) == pytest.approx(0.5, abs=1e-3)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(1, 5000), st.floats(-100, 100))
+def test_a_stretch_brings_the_middle_of_a_scene_to_one_half_whatever_its_units(
+    seed: int, full: float, zero: float
+) -> None:
+    pixels = np.random.default_rng(seed).integers(0, 3000, (2, 30, 30)).astype(np.float32)
+    asked = Scaling((0.0, 0.5), (1.0, 0.5), percentiles=(10, 90), zero=zero)
+    found = asked.stretched(pixels, np.ones((30, 30), bool), full).applied(pixels, full)
+    low, high = (np.percentile(pixels, q, axis=(1, 2)).reshape(2, 1, 1) for q in (10, 90))
+    stretched = ((pixels - low) / (high - low)).clip(0, 1)
+    assert found[0] == pytest.approx(stretched[0], abs=1e-3)
+    assert found[1] == pytest.approx(2 * stretched[1] - 1, abs=2e-3)
+
+
+def test_a_scene_without_data_is_stretched_all_the_same() -> None:
+    scaling = Scaling((0.0,), (1.0,), percentiles=(2, 98))
+    nothing = scaling.stretched(np.zeros((1, 4, 4)), np.zeros((4, 4), bool), 1.0)
+    assert nothing.applied(np.array([0.25]), 1.0) == pytest.approx(0.25)
+    assert not scaling.is_linear

@@ -55,7 +55,7 @@ def test_missing_and_damaged_files_are_refused(tmp_path: Path) -> None:
     weights.unlink()
     with pytest.raises(BadPackage, match="missing"):
         ModelPackage.open(folder)
-    with pytest.raises(UnknownModel, match="shipped: aerial-landcover"):
+    with pytest.raises(UnknownModel, match="there are: aerial-landcover"):
         find("no-such-model")
 
 
