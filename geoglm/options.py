@@ -103,6 +103,37 @@ def parse_offset(text: str) -> float | Literal["auto"]:
 
 
 @dataclass(frozen=True, slots=True)
+class SchedulerRule:
+    """Where shards are scored: threads of this process, processes on this machine, or a dask cluster; or ``auto``."""
+
+    name: Literal["threads", "auto", "processes", "cluster"]
+    count: int = 0
+    address: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> SchedulerRule:
+        """From ``threads``, ``auto``, ``local:N`` or the address of a dask scheduler.
+
+        Raises:
+            PlanError: `text` is none of these.
+
+        >>> SchedulerRule.parse("local:2").count
+        2
+        """
+        if text in ("threads", "auto"):
+            return cls("auto" if text == "auto" else "threads")
+        kind, _, rest = text.partition(":")
+        if kind == "local" and rest.isdecimal() and int(rest) > 0:
+            return cls("processes", count=int(rest))
+        if re.fullmatch(r"(tcp|tls|ws|wss)://\S+:\d+", text):
+            return cls("cluster", address=text)
+        raise PlanError(
+            f"scheduler {text!r} is unknown; use threads, auto, local:2 (processes) or an address such as "
+            "tcp://10.0.0.1:8786"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentOptions:
     """Everything that shapes a segmentation, in parsed form.
 
@@ -124,6 +155,7 @@ class SegmentOptions:
         vectors: format of the polygons.
         min_area: smallest region kept, m² (pixels where the scene has no CRS).
         aoi: file with polygons; pixels outside are not classified.
+        scheduler: where shards are scored; the map does not depend on it.
     """
 
     model: str = "auto"
@@ -143,6 +175,7 @@ class SegmentOptions:
     vectors: VectorFormat = "gpkg"
     min_area: float = 0.0
     aoi: Path | None = None
+    scheduler: SchedulerRule = SchedulerRule("threads")
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_area < float("inf"):

@@ -97,6 +97,13 @@ main.add_command(vectorize)
     "--min-area", type=float, default=0.0, help="Merge regions smaller than this, in m², into their neighbours."
 )
 @click.option("--aoi", type=click.Path(path_type=Path), help="File with polygons; pixels outside are not classified.")
+@click.option(
+    "--scheduler",
+    default="threads",
+    show_default=True,
+    help="Where shards are scored: threads, local:N (processes), tcp://HOST:PORT (a dask cluster), or auto: the "
+    "cluster of DASK_SCHEDULER_ADDRESS where more threads are free there than here.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def segment(scenes: tuple[Path, ...], output: Path | None, as_json: bool, quiet: bool, **given: Any) -> None:
@@ -110,6 +117,7 @@ def segment(scenes: tuple[Path, ...], output: Path | None, as_json: bool, quiet:
     geoglm segment ortho.tif
     geoglm segment ortho.tif -o out --min-area 20 --vectors parquet
     geoglm segment ortho16.tif --bands 3,2,1 --scale auto
+    geoglm segment ortho.tif --scheduler tcp://10.0.0.1:8786
     """
     options = parsed(given)
     from geoglm.io.geotiff import RasterFile

@@ -7,7 +7,16 @@ from typing import Any
 
 import click
 
-from geoglm.options import HaloRule, PatchRule, SegmentOptions, parse_bands, parse_memory, parse_offset, parse_scale
+from geoglm.options import (
+    HaloRule,
+    PatchRule,
+    SchedulerRule,
+    SegmentOptions,
+    parse_bands,
+    parse_memory,
+    parse_offset,
+    parse_scale,
+)
 
 
 def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -73,4 +82,5 @@ def parsed(given: dict[str, Any]) -> SegmentOptions:
         vectors=given.get("vectors", "gpkg"),
         min_area=given.get("min_area", 0.0),
         aoi=given.get("aoi"),
+        scheduler=SchedulerRule.parse(given.get("scheduler", "threads")),
     )

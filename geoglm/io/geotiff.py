@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ PRODUCT_TAGS = ("BASELINE", "ADD_OFFSET", "PRODUCT")
 
 
 class RasterFile:
-    """A raster file as a source. Each thread has a dataset of its own; GDAL's are not to be shared.
+    """A raster file as a source. Each thread has a dataset of its own; GDAL's are not to be shared. Pickled, it is
+    its path, opened anew.
 
     Args:
         path: of the file.
@@ -52,7 +54,7 @@ class RasterFile:
             raise SceneNotFound(path)
         if not path.is_file():
             raise SceneUnreadable(path, "it is not a regular file")
-        self.path = path
+        self.path, self._resample, self._zoom = path, resample, zoom
         self._mine = threading.local()
         self._grid: Grid | None = None
         with _readable(path):
@@ -74,6 +76,9 @@ class RasterFile:
             )
             self._has_mask = MaskFlags.per_dataset in dataset.mask_flag_enums[0] and self._alpha is None
             self.meta = self._describe(dataset)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(RasterFile, resample=self._resample, zoom=self._zoom), (self.path,)
 
     def _dataset(self) -> Any:
         """This thread's dataset."""

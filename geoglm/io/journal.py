@@ -17,9 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-
 from geoglm.errors import GeoglmError, OutputBusy, OutputError, SceneError
+from geoglm.io.parcel import read_scores, write_scores
 from geoglm.types import Scores
 
 MANIFEST = "manifest.json"
@@ -126,20 +125,13 @@ class Stage:
 
     def save_shard(self, name: str, scores: Scores) -> None:
         """Keep a finished shard; it appears whole or not at all."""
-        arrays = {"classes": scores.classes, "confidence": scores.confidence}
-        if scores.probabilities is not None:
-            arrays["probabilities"] = scores.probabilities
         draft = self.shards / f"{name}.new"
-        with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            for title, array in arrays.items():
-                with archive.open(f"{title}.npy", "w", force_zip64=True) as entry:
-                    np.lib.format.write_array(entry, array, allow_pickle=False)
+        write_scores(draft, scores)
         draft.replace(self.shards / f"{name}.npz")
 
     def load_shard(self, name: str) -> Scores:
         """A finished shard; its checksum is verified while it is read."""
-        with np.load(self.shards / f"{name}.npz", allow_pickle=False) as archive:
-            return Scores(archive["classes"], archive["confidence"], archive.get("probabilities"))
+        return read_scores(self.shards / f"{name}.npz")
 
     def commit(self, manifest: dict[str, Any]) -> None:
         """Make the results visible, whole.

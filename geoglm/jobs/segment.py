@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,22 +17,24 @@ from geoglm.errors import OutputError
 from geoglm.io.cog import CogWriter, Layer, classes_layer
 from geoglm.io.geotiff import RasterFile, scene_files
 from geoglm.io.journal import OUTPUTS, Stage
-from geoglm.io.source import read_padded
 from geoglm.io.styles import classes_style, confidence_style, polygons_style
 from geoglm.io.vectors import AreaOfInterest, write_polygons
 from geoglm.jobs.cache import cache_folder
-from geoglm.jobs.executors import run_shards
 from geoglm.jobs.manifest import describe_run, quick_key
-from geoglm.jobs.network import predictor_of
 from geoglm.jobs.pace import remember
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.jobs.planning import make_plan
+from geoglm.jobs.scorer import ShardScorer
 from geoglm.jobs.vectorize import polygons
+from geoglm.jobs.workplace import find_workplace, score_shards
 from geoglm.options import SegmentOptions
 from geoglm.registry.match import shown_bands
 from geoglm.stats.area import class_areas, class_counts, pixel_areas
 from geoglm.tiling.shards import Shard
 from geoglm.types import INVALID, Scores
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 Progress = Callable[[str, int, int], None]
 """Called with the phase, and the pixels done and to do in it."""
@@ -108,11 +110,21 @@ def plan_file(scene: Path, options: SegmentOptions) -> SegmentPlan:
     return make_plan(RasterFile(scene, resample=options.resample), options)
 
 
-def segment_file(scene: Path, output: Path, options: SegmentOptions, progress: Progress = silent) -> SegmentResult:
+def segment_file(
+    scene: Path,
+    output: Path,
+    options: SegmentOptions,
+    progress: Progress = silent,
+    *,
+    client: Client | None = None,
+) -> SegmentResult:
     """Segment the raster at `scene` into the folder `output`.
 
     Interrupted at any point, nothing in `output` looks finished; the same call goes on from the finished
     shards, with the same result.
+
+    Args:
+        client: of a dask cluster, on whose workers shards are scored, whatever the options say.
 
     Raises:
         GeoglmError: of the kind that says what is wrong.
@@ -124,7 +136,7 @@ def segment_file(scene: Path, output: Path, options: SegmentOptions, progress: P
     notes = () if aoi is None or aoi.note is None else (aoi.note,)
     stage = Stage(output, f"{plan.key} {quick_key(scene_files(scene))}")
     with stage.held():
-        return _Run(replace(plan, notes=plan.notes + notes), scene, stage, aoi, progress).go()
+        return _Run(replace(plan, notes=plan.notes + notes), scene, stage, aoi, progress=progress, client=client).go()
 
 
 def _checked_folder(output: Path, scene: Path) -> Path:
@@ -148,10 +160,18 @@ class _Run:
     """One segmentation on its way: timings and reporting shared by its steps."""
 
     def __init__(
-        self, plan: SegmentPlan, scene: Path, stage: Stage, aoi: AreaOfInterest | None, progress: Progress
+        self,
+        plan: SegmentPlan,
+        scene: Path,
+        stage: Stage,
+        aoi: AreaOfInterest | None,
+        *,
+        progress: Progress,
+        client: Client | None,
     ) -> None:
         self.plan, self.scene, self.stage, self.aoi = plan, scene, stage, aoi
-        self.progress = progress
+        self.progress, self.client = progress, client
+        self.where = "nowhere: all shards were finished"
         self.seconds: dict[str, float] = {}
         self.reused = 0
         self.meta = plan.source.meta
@@ -175,6 +195,7 @@ class _Run:
         self._styles()
         (self.stage.drafts / "summary.json").write_text(json.dumps(result.as_dict(), indent=2) + "\n", encoding="utf-8")
         manifest = describe_run(self.plan, self.scene, runtime)
+        manifest["scheduler"] = self.where
         manifest["outputs"] = [*sorted(p.name for p in self.stage.drafts.iterdir()), "manifest.json"]
         self.stage.commit(manifest)
         return result
@@ -192,28 +213,27 @@ class _Run:
         if not left:
             return "none: all shards were finished"
         self.progress("loading the network", 0, 0)
-        predictor = predictor_of(plan, layers=plan.options.probabilities)
         counting = threading.Lock()
-        fill = plan.fill
-        dtype = _pixel_dtype(self.meta.dtype)
-        self.progress("segmenting", finished, total)
 
-        def work(shard: Shard) -> None:
+        def keep(shard: Shard, scores: Scores) -> None:
             nonlocal finished
-            pixels, valid = read_padded(plan.source, shard.read, plan.bands, fill=fill, dtype=dtype)
-            if self.aoi is not None:
-                valid = valid.copy()
-                valid[shard.box.within(shard.read)] &= self.aoi.mask(shard.box)
-            stage.save_shard(shard.name, predictor.score(shard, pixels, valid))
+            stage.save_shard(shard.name, scores)
             with counting:
                 finished += shard.box.area
                 self.progress("segmenting", finished, total)
 
+        scorer = ShardScorer(plan, self.aoi)
+        place = find_workplace(plan.options.scheduler, threads=plan.workers, client=self.client)
+        self.where = place.where
+        if place.open is None:
+            scorer.load()
+        self.progress("segmenting", finished, total)
         began = time.monotonic()
-        run_shards(left, work, workers=plan.workers)
+        runtime = score_shards(scorer, left, keep, place)
         share = 1 - sum(s.box.area for s in done) / total
-        remember(cache_folder(), plan.pace_key, plan.tile_px * share / max(time.monotonic() - began, 1e-6))
-        return predictor.runtime.name
+        if place.open is None:
+            remember(cache_folder(), plan.pace_key, plan.tile_px * share / max(time.monotonic() - began, 1e-6))
+        return runtime
 
     def _assemble(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Shards into COGs; the maps of classes and confidence on disk, mapped into memory."""
@@ -317,12 +337,6 @@ class _Run:
         (drafts / "confidence.qml").write_text(confidence_style(), encoding="utf-8")
         if self.plan.options.vectors != "none":
             (drafts / "polygons.qml").write_text(polygons_style(self.scheme), encoding="utf-8")
-
-
-def _pixel_dtype(dtype: str) -> str:
-    from geoglm.pixels.scale import network_dtype
-
-    return network_dtype(dtype)
 
 
 def _sieve(classes: NDArray[np.uint8], least_px: int) -> None:

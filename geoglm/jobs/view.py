@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,23 +11,22 @@ import numpy as np
 import xarray as xr
 
 from geoglm.errors import GeoglmError
-from geoglm.infer.predict import Predictor
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.lazy import Chunks, DataArrayScene, georef_of, lazy_blocks, located, scene_array
-from geoglm.io.source import Source, read_padded
-from geoglm.jobs.network import predictor_of
+from geoglm.io.source import Source
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.jobs.planning import make_plan
+from geoglm.jobs.scorer import ShardScorer
 from geoglm.jobs.vectorize import polygons
 from geoglm.options import HaloRule, PatchRule, SegmentOptions, parse_memory, parse_scale
-from geoglm.pixels.scale import network_dtype
 from geoglm.registry.catalog import find
 from geoglm.registry.package import ModelPackage
 from geoglm.tiling.grid import TileGrid
 from geoglm.tiling.shards import ShardLayout
-from geoglm.types import INVALID, LandClass, Scores
+from geoglm.types import INVALID, LandClass
 
 if TYPE_CHECKING:
+    from distributed import Client
     from geopandas import GeoDataFrame
 
 
@@ -75,6 +73,7 @@ def segment(
     precision: str = "auto",
     device: str = "auto",
     probabilities: bool = False,
+    client: Client | None = None,
 ) -> xr.Dataset:
     """Land-cover map of a scene, computed shard by shard where and when it is looked at.
 
@@ -96,6 +95,8 @@ def segment(
         precision: ``auto``, ``f32`` or ``bf16``.
         device: ``auto``, ``cpu``, ``torch-cpu`` or ``cuda``.
         probabilities: add the probability of every class.
+        client: of a dask cluster: its workers begin to score the shards at once, each with a network of its own, and
+            keep the scores until they are looked at. They open the scene by its path.
 
     Returns:
         ``classes`` uint8 ``(y, x)`` with 255 where there is no data, ``confidence`` float32 ``(y, x)`` in 0…1
@@ -128,31 +129,15 @@ def segment(
         source: Source = DataArrayScene(scene)
     else:
         source = RasterFile(Path(scene), resample=resample)
-    return _lazy_map(make_plan(source, options))
-
-
-class _Scorer:
-    """Scores shards of a plan; the network is loaded when the first is wanted."""
-
-    def __init__(self, plan: SegmentPlan) -> None:
-        self.plan = plan
-        self._predictor: Predictor | None = None
-        self._loading = threading.Lock()
-
-    def score(self, row: int, col: int) -> Scores:
-        plan = self.plan
-        with self._loading:
-            if self._predictor is None:
-                self._predictor = predictor_of(plan, layers=plan.options.probabilities)
-        shard = plan.layout.shard(row, col)
-        fill = plan.fill
-        dtype = network_dtype(plan.source.meta.dtype)
-        pixels, valid = read_padded(plan.source, shard.read, plan.bands, fill=fill, dtype=dtype)
-        return self._predictor.score(shard, pixels, valid)
+    lazy = _lazy_map(make_plan(source, options))
+    if client is None:
+        return lazy
+    (kept,) = client.persist([lazy], retries=2)
+    return kept  # type: ignore[no-any-return]
 
 
 def _lazy_map(plan: SegmentPlan) -> xr.Dataset:
-    scorer, meta, card = _Scorer(plan), plan.source.meta, plan.package.card
+    scorer, meta, card = ShardScorer(plan), plan.source.meta, plan.package.card
     chunks = plan.layout.chunks
     scores = {
         (i, j): dask.delayed(scorer.score, pure=False)(i, j)
