@@ -11,11 +11,13 @@ import click
 
 from geoglm.apps.cli_assess import assess, sample
 from geoglm.apps.cli_evaluate import evaluate
+from geoglm.apps.cli_export import export
+from geoglm.apps.cli_models import models
 from geoglm.apps.cli_options import parsed, plan_options
 from geoglm.apps.cli_train import train
 from geoglm.apps.cli_vectorize import vectorize
 from geoglm.apps.progress import progress_bar
-from geoglm.errors import GeoglmError, OutputError
+from geoglm.errors import GeoglmError, MissingExtra, OutputError
 from geoglm.version import __version__
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ class OneLineGroup(click.Group):
             _fail(f"{' '.join(error.format_message().split())} (see geoglm --help)")
         except GeoglmError as error:
             _fail(str(error))
+        except ModuleNotFoundError as error:
+            _fail(str(MissingExtra.of(error)))
         except (KeyboardInterrupt, click.Abort):
             click.echo(
                 "geoglm: stopped; segment and train go on from what is finished when the same command is given again",
@@ -63,7 +67,7 @@ def main() -> None:
     \b
     geoglm info scene.tif         what geoglm understands of a scene, and what it would do
     geoglm segment scene.tif      classes, confidence and polygons into scene-geoglm/
-    geoglm models list            the models that come with geoglm
+    geoglm models list            the models there are; import takes in any ONNX model
     geoglm train                  a model of your own classes, from polygons on your scenes
     geoglm vectorize map.tif      polygons of any map of classes, however large
     geoglm evaluate scene.tif     how good the map is, by labels that are known
@@ -73,6 +77,8 @@ def main() -> None:
 
 
 main.add_command(evaluate)
+main.add_command(export)
+main.add_command(models)
 main.add_command(sample)
 main.add_command(assess)
 main.add_command(train)
@@ -197,48 +203,3 @@ def _print_facts(facts: dict[str, Any]) -> None:
         for name, value in rows.items():
             table.add_row(name, Text(str(value)))
         console.print(table)
-
-
-@main.group()
-def models() -> None:
-    """The models that come with geoglm."""
-
-
-@models.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def list_models(as_json: bool) -> None:
-    """Name, bands, ground sample distance and classes of every shipped model."""
-    from geoglm.registry.catalog import shipped
-
-    cards = [p.card for p in shipped().values()]
-    if as_json:
-        click.echo(json.dumps([dict(c.data) for c in cards], indent=2))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table()
-    table.add_column("name", no_wrap=True)
-    for heading in ("version", "bands", "metres", "classes", "validation mIoU"):
-        table.add_column(heading)
-    for c in cards:
-        low, high = c.gsd or (0, 0)
-        score = c.metrics.get("miou")
-        table.add_row(
-            c.name,
-            c.version,
-            ", ".join(c.bands),
-            f"{low:g} to {high:g}",
-            ", ".join(k.name for k in c.classes),
-            "" if score is None else f"{score:.3f}",
-        )
-    Console().print(table)
-
-
-@models.command("show")
-@click.argument("name")
-def show_model(name: str) -> None:
-    """The whole card of the model NAME (or of a package folder), as JSON."""
-    from geoglm.registry.catalog import find
-
-    click.echo(json.dumps(dict(find(name).card.data), indent=2, ensure_ascii=False))

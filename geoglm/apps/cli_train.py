@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from geoglm.jobs.training_request import TrainResult
 
 AnyPath = click.Path(path_type=Path)
-SEVERAL = ("--scenes", "--labels")
+SEVERAL = ("--scenes", "--labels", "--calibrate")
 """Options that take all values up to the next option."""
 
 
