@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoglm.io.polygon_table import PolygonTable
-from geoglm.vector.polygons import Polygons
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from geoglm.vector.polygons import Polygons
 
 DRIVERS = {".gpkg": "GPKG", ".fgb": "FlatGeobuf"}
 SUFFIXES = (".parquet", *DRIVERS)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geoglm.types import GeoRef, LandClass
-from geoglm.vector.polygons import Polygons
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from geoglm.vector.polygons import Polygons
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Polygons in files: GeoPackage, GeoParquet, FlatGeobuf; and areas of interest from files."""
+"""Areas of interest from files of polygons."""
 
 from __future__ import annotations
 
@@ -14,21 +14,7 @@ from geoglm.errors import AreaOfInterestError
 from geoglm.types import GeoRef, PixelBox
 
 if TYPE_CHECKING:
-    from geopandas import GeoDataFrame, GeoSeries
-
-DRIVERS = {"gpkg": "GPKG", "fgb": "FlatGeobuf"}
-
-
-def write_polygons(frame: GeoDataFrame, path: Path) -> None:
-    """Write `frame` in the format of the suffix of `path` (``.gpkg``, ``.fgb`` or ``.parquet``)."""
-    if path.suffix == ".parquet":
-        frame.to_parquet(path, compression="zstd", write_covering_bbox=True)
-        return
-    driver = DRIVERS[path.suffix.removeprefix(".")]
-    with warnings.catch_warnings():
-        # that the scene has no CRS was said to the user by then
-        warnings.filterwarnings("ignore", message="'crs' was not provided")
-        frame.to_file(path, driver=driver, layer="polygons", engine="pyogrio")
+    from geopandas import GeoSeries
 
 
 class AreaOfInterest:

@@ -17,15 +17,15 @@ from geoglm.errors import OutputError
 from geoglm.io.cog import CogWriter, Layer, classes_layer
 from geoglm.io.geotiff import RasterFile, scene_files
 from geoglm.io.journal import OUTPUTS, Stage
+from geoglm.io.polygon_table import Legend, PolygonTable
 from geoglm.io.styles import classes_style, confidence_style, polygons_style
-from geoglm.io.vectors import AreaOfInterest, write_polygons
+from geoglm.io.vectors import AreaOfInterest
 from geoglm.jobs.cache import cache_folder
 from geoglm.jobs.manifest import describe_run, quick_key
 from geoglm.jobs.pace import remember
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.jobs.planning import make_plan
 from geoglm.jobs.scorer import ShardScorer
-from geoglm.jobs.vectorize import polygons
 from geoglm.jobs.workplace import find_workplace, score_shards
 from geoglm.options import SegmentOptions
 from geoglm.registry.match import shown_bands
@@ -288,10 +288,11 @@ class _Run:
         kind = self.plan.options.vectors
         if kind == "none":
             return
+        from geoglm.jobs.vectorize import rows_of, write_traced  # Numba loads here
+
         self.progress("tracing polygons", 0, 0)
-        labels = self._scratch("labels", (self.meta.height + 2, self.meta.width + 2), np.int32)
-        frame = polygons(classes, confidence, self.meta.georef, self.scheme, labels=labels)
-        write_polygons(frame, self.stage.drafts / f"polygons.{kind}")
+        table = PolygonTable(self.meta.georef, Legend.of(self.scheme), confident=True)
+        write_traced(rows_of(classes, confidence), self.meta, table, self.stage.drafts / f"polygons.{kind}")
 
     def _result(self, counts: NDArray[np.int64]) -> SegmentResult:
         """Areas of all classes."""

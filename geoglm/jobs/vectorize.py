@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from geoglm.io.polygon_table import Legend, PolygonTable
 from geoglm.jobs.ahead import ahead
 from geoglm.stats.area import pixel_areas
 from geoglm.stats.lengths import unit_lengths
-from geoglm.types import GeoRef, LandClass
+from geoglm.types import GeoRef, LandClass, SceneMeta
 from geoglm.vector.trace import PLAIN, Ground, Rows, TraceRules, trace
 
 if TYPE_CHECKING:
@@ -74,7 +74,6 @@ def polygons(
     scheme: Sequence[LandClass],
     *,
     rules: TraceRules = PLAIN,
-    labels: NDArray[np.int32] | None = None,
 ) -> GeoDataFrame:
     """Every region of one class as a polygon along pixel edges.
 
@@ -92,6 +91,19 @@ def polygons(
     table = PolygonTable(georef, Legend.of(scheme), confidence is not None, multi=rules.multi)
     traced = trace(rows_of(classes, confidence), (height, width), ground_of(georef, height, width), rules)
     return geopandas.GeoDataFrame.from_arrow(table.as_arrow(traced))
+
+
+def write_traced(
+    rows: Iterable[Rows], meta: SceneMeta, table: PolygonTable, path: Path, rules: TraceRules = PLAIN
+) -> int:
+    """Trace a map row by row into a file; how many polygons it holds.
+
+    Args:
+        rows: the map from top to bottom, in pieces of any height and the full width of `meta`.
+        path: of the file, in the format of its suffix.
+    """
+    ground = ground_of(meta.georef, meta.height, meta.width)
+    return write_polygons(table, ahead(trace(ahead(rows), (meta.height, meta.width), ground, rules)), path)
 
 
 def vectorize_file(
@@ -132,11 +144,9 @@ def vectorize_file(
             progress("tracing polygons", top * meta.width, total)
 
     table = PolygonTable(meta.georef, source.legend, sure is not None, multi=rules.multi)
-    ground = ground_of(meta.georef, meta.height, meta.width)
     draft = output.with_name(f".{output.name}.draft{output.suffix}")
     try:
-        traced = ahead(trace(ahead(rows()), (meta.height, meta.width), ground, rules))
-        count = write_polygons(table, traced, draft)
+        count = write_traced(rows(), meta, table, draft, rules)
         draft.replace(output)
     finally:
         draft.unlink(missing_ok=True)
