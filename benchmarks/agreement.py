@@ -29,7 +29,7 @@ def ties(scene: str) -> NDArray[np.bool_]:
     import rasterio
     import torch
 
-    from geoglm.infer.scoring import ScoringGraph
+    from geoglm.infer.scoring import LogitsGraph, ScoringGraph
     from geoglm.io.geotiff import RasterFile
     from geoglm.jobs.planning import make_plan
     from geoglm.options import SegmentOptions
@@ -41,7 +41,7 @@ def ties(scene: str) -> NDArray[np.bool_]:
     rows, cols = pixels.shape[1:]
     stride = package.card.stride * reduce
     padded = np.pad(pixels, ((0, 0), (0, -rows % stride), (0, -cols % stride)), constant_values=127)
-    graph = ScoringGraph(package.network(), package.card.scaling, 255.0, "float", reduce=reduce)
+    graph = ScoringGraph(LogitsGraph(package.network(), package.card.scaling, 255.0, reduce=reduce), "float")
     with torch.inference_mode():
         (chance,) = graph(torch.from_numpy(padded).float()[None])
     best = chance[0, :, :rows, :cols].topk(2, dim=0).values

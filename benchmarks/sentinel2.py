@@ -17,7 +17,7 @@ import openvino as ov
 import torch
 
 import geoglm
-from geoglm.infer.scoring import ScoringGraph
+from geoglm.infer.scoring import LogitsGraph, ScoringGraph
 from geoglm.train.distill import antialiased
 from geoglm.train.sentinel2.data import CLASSES, dynamic_world
 from geoglm.train.sentinel2.score import measured
@@ -49,7 +49,7 @@ def compiled(model: ov.Model, shape: list[int], precision: str) -> Callable[[], 
 
 def speed(teacher: Path, package: Any) -> None:
     """A table; the ratio is against the teacher's fastest way."""
-    scoring = ScoringGraph(package.network(), package.card.scaling, 1.0, "map")
+    scoring = ScoringGraph(LogitsGraph(package.network(), package.card.scaling, 1.0), "map")
     calls = {}
     for precision in ("f32", "bf16"):
         theirs = antialiased(ov.Core().read_model(teacher), bands=9)

@@ -17,7 +17,9 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from geoglm.infer.runtime import in_full_batches
+from geoglm.infer.decode import Decoder
+from geoglm.infer.openvino_tail import without_widening
+from geoglm.infer.runtime import Product, in_full_batches
 from geoglm.options import Precision
 from geoglm.pixels.scale import NetworkDtype
 
@@ -25,14 +27,15 @@ ELEMENT = {"uint8": ov.Type.u8, "uint16": ov.Type.u16, "int16": ov.Type.i16, "fl
 
 
 class OpenVinoRuntime:
-    """A scoring graph compiled for the CPU, one inference request for each thread that calls.
+    """A graph from raw pixels to logits compiled for the CPU, one inference request for each thread that calls.
 
     Args:
-        build: makes the scoring graph (a torch module); called only when no converted graph is cached, so
+        build: makes the graph, as a torch module or in OpenVINO's terms; called only when none is cached, so
             that torch is not even imported otherwise.
-        key: what the graph depends on (weights hash, scaling, product), for the cache.
+        key: what the graph depends on (weights hash, scaling), for the cache.
         bands: of the input.
         patch: rows and columns of a tile.
+        product, temperature: see `Decoder`.
         dtype: of the pixels handed over.
         precision: ``auto`` lets OpenVINO use bf16 where the CPU has it.
         streams: how many threads will call at once.
@@ -50,6 +53,8 @@ class OpenVinoRuntime:
         key: str,
         bands: int,
         patch: tuple[int, int],
+        product: Product,
+        temperature: float,
         dtype: NetworkDtype,
         precision: Precision,
         streams: int,
@@ -66,6 +71,8 @@ class OpenVinoRuntime:
             self._of_scene = (np.repeat(summary, self.batch, axis=0),)
             shapes += [[self.batch, summary.shape[1]], [self.batch, 5]]
         model.reshape(dict(enumerate(shapes)))
+        model, factor = without_widening(model)
+        self._decode = Decoder(product, factor, temperature)
         steps = ov.preprocess.PrePostProcessor(model)
         steps.input(0).tensor().set_element_type(ELEMENT[dtype])
         steps.input(0).preprocess().convert_element_type(ov.Type.f32)
@@ -93,8 +100,8 @@ class OpenVinoRuntime:
         if not hasattr(self._mine, "request"):
             self._mine.request = self._compiled.create_infer_request()
         inputs = (np.ascontiguousarray(tiles), *self._of_scene, *places)
-        answer = self._mine.request.infer(dict(enumerate(inputs)), share_inputs=True)
-        return tuple(np.array(answer[k]) for k in range(len(self._compiled.outputs)))
+        answer = self._mine.request.infer(dict(enumerate(inputs)), share_inputs=True, share_outputs=True)
+        return self._decode(answer[0])
 
 
 def _arithmetic(core: ov.Core, precision: Precision) -> str:
@@ -147,7 +154,8 @@ def _converted(build: Callable[[], Any], *, key: str, cache: Path) -> Path:
     name = hashlib.sha256(f"{key} openvino {ov.__version__}".encode()).hexdigest()[:24]
     folder = cache / name
     if not (folder / "graph.xml").exists():
-        model = _converted_from_torch(build())
+        graph = build()
+        model = graph if isinstance(graph, ov.Model) else _converted_from_torch(graph)
         draft = Path(tempfile.mkdtemp(dir=cache))
         ov.save_model(model, draft / "graph.xml", compress_to_fp16=False)
         try:

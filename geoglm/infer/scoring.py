@@ -10,31 +10,18 @@ from geoglm.infer.runtime import Product
 from geoglm.pixels.scale import Scaling
 
 
-class ScoringGraph(nn.Module):
-    """Scaling, network, softmax, and the class with its confidence, as one module to run or to convert.
+class LogitsGraph(nn.Module):
+    """Scaling and network as one module to run or to convert.
 
     Args:
         reduce: the network sees the mean of blocks of so many pixels a side, and its logits are brought back to
             the full grid bilinearly. Blocks are aligned with the tile's upper left corner.
-        temperature: what logits are divided by before they become probabilities; the class is that of the logits
-            as they are.
     """
 
-    def __init__(
-        self,
-        network: nn.Module,
-        scaling: Scaling,
-        full_scale: float,
-        product: Product,
-        *,
-        reduce: int = 1,
-        temperature: float = 1.0,
-    ) -> None:
+    def __init__(self, network: nn.Module, scaling: Scaling, full_scale: float, *, reduce: int = 1) -> None:
         super().__init__()
         self.network = network.eval()
-        self.product = product
         self.reduce = reduce
-        self.sharpness = 1 / temperature
         self.slope: Tensor
         self.offset: Tensor
         slope, offset = scaling.slope_and_offset(full_scale)
@@ -53,8 +40,8 @@ class ScoringGraph(nn.Module):
         size = int(getattr(self.network, "summary_size", 0))
         return (image, torch.zeros(1, size), torch.zeros(1, 5)) if size else (image,)
 
-    def forward(self, raw: Tensor, summary: Tensor | None = None, place: Tensor | None = None) -> tuple[Tensor, ...]:
-        """``(n, band, y, x)`` raw pixels as float32 to what `product` names (see `Runtime.infer`).
+    def forward(self, raw: Tensor, summary: Tensor | None = None, place: Tensor | None = None) -> Tensor:
+        """``(n, band, y, x)`` raw pixels as float32 to ``(n, class, y, x)`` logits.
 
         Args:
             summary: ``(n, k)`` of the scene; with `place`, for a network that looks at the scene as a whole.
@@ -66,6 +53,27 @@ class ScoringGraph(nn.Module):
         logits = (self.network(scaled) if summary is None else self.network(scaled, summary, place)).float()
         if self.reduce > 1:
             logits = F.interpolate(logits, scale_factor=self.reduce, mode="bilinear", align_corners=False)
+        return logits
+
+
+class ScoringGraph(nn.Module):
+    """Logits, softmax, and the class with its confidence.
+
+    Args:
+        logits: what they come from.
+        temperature: what logits are divided by before they become probabilities; the class is that of the logits
+            as they are.
+    """
+
+    def __init__(self, logits: LogitsGraph, product: Product, *, temperature: float = 1.0) -> None:
+        super().__init__()
+        self.logits = logits
+        self.product = product
+        self.sharpness = 1 / temperature
+
+    def forward(self, raw: Tensor, summary: Tensor | None = None, place: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Arguments of `LogitsGraph.forward` to what `product` names (see `Runtime.infer`)."""
+        logits = self.logits(raw, summary, place)
         if self.product == "float":
             return ((logits * self.sharpness).softmax(dim=1),)
         top, classes = logits.max(dim=1)
@@ -79,14 +87,14 @@ class ScoringGraph(nn.Module):
 class SummaryGraph(nn.Module):
     """What a network keeps of a scene's glance, as a module to convert."""
 
-    def __init__(self, scoring: ScoringGraph) -> None:
+    def __init__(self, logits: LogitsGraph) -> None:
         super().__init__()
-        self.scoring = scoring
+        self.logits = logits
 
     def example(self) -> tuple[Tensor, ...]:
         """Small inputs of `forward`."""
-        return (self.scoring.example()[0],)
+        return (self.logits.example()[0],)
 
     def forward(self, glance: Tensor) -> Tensor:
-        """See `ScoringGraph.summarise`."""
-        return self.scoring.summarise(glance)
+        """See `LogitsGraph.summarise`."""
+        return self.logits.summarise(glance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,10 +31,11 @@ def runtime_of(plan: SegmentPlan, product: Product) -> Runtime:
     card, patch = plan.package.card, plan.layout.grid.patch
     dtype = network_dtype(plan.source.meta.dtype)
     if plan.device in ("cuda", "torch-cpu"):
+        network = plan.package.network()  # before torch is imported: it says what to do where that is missing
         from geoglm.infer.torch_runtime import TorchRuntime
 
         return TorchRuntime(
-            plan.package.network(),
+            network,
             plan.scaling,
             full_scale=plan.full_scale,
             product=product,
@@ -46,29 +48,33 @@ def runtime_of(plan: SegmentPlan, product: Product) -> Runtime:
         )
     from geoglm.infer.openvino_runtime import OpenVinoRuntime
 
-    def build() -> Any:
-        from geoglm.infer.scoring import ScoringGraph
-
-        return ScoringGraph(
-            plan.package.network(),
-            plan.scaling,
-            plan.full_scale,
-            product,
-            reduce=plan.reduce,
-            temperature=card.temperature,
-        )
-
+    facts = (plan.full_scale, plan.zero, plan.reduce, plan.scaling.stretch, __version__)
     return OpenVinoRuntime(
-        build,
-        key=f"{plan.package.key} {plan.full_scale!r} {plan.zero!r} {product} {plan.reduce} {__version__}",
+        partial(_graph_of, plan),
+        key=f"{plan.package.key} logits {facts!r}",
         bands=len(card.bands),
         patch=patch,
+        product=product,
+        temperature=card.temperature,
         dtype=dtype,
         precision=plan.options.precision,
         streams=plan.workers,
         cache=cache_folder(),
         glance=glance_of(plan),
     )
+
+
+def _graph_of(plan: SegmentPlan) -> Any:
+    """From raw pixels to logits: around the package's own graph where there is one, else from torch."""
+    path, entry = plan.package.graph(), plan.package.card.graph
+    if path is not None and entry is not None:
+        from geoglm.infer.openvino_logits import logits_model
+
+        return logits_model(path, entry, plan.scaling, plan.full_scale, reduce=plan.reduce)
+    network = plan.package.network()
+    from geoglm.infer.scoring import LogitsGraph
+
+    return LogitsGraph(network, plan.scaling, plan.full_scale, reduce=plan.reduce)
 
 
 def predictor_of(plan: SegmentPlan, *, layers: bool) -> Predictor:
