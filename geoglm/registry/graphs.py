@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from geoglm.errors import BadPackage, MissingExtra
 from geoglm.registry.catalog import shipped
 from geoglm.registry.graph import ONNX, GraphEntry, graph_sha256
 from geoglm.registry.package import CARD, ModelPackage
+
+if TYPE_CHECKING:
+    from torch import nn
 
 OPSET = 20
 """The first in which all parts of the networks can be said."""
@@ -50,7 +54,7 @@ def onnx_bytes(package: ModelPackage) -> bytes:
     Raises:
         BadPackage, MissingExtra: see `ModelPackage.network`.
     """
-    network, card = package.network(), package.card
+    network, card = _with_fixed_padding(package.network()), package.card
     try:
         import torch
         from onnxscript.optimizer import fold_constants
@@ -80,6 +84,27 @@ def onnx_bytes(package: ModelPackage) -> bytes:
     tidy(model)
     data: bytes = model.SerializeToString(deterministic=True)
     return data
+
+
+def _with_fixed_padding(network: nn.Module) -> nn.Module:
+    """The network with TensorFlow's padding, which timm works out from the size of each image, written down.
+
+    For sides that are multiples of the network's stride, as those of all tiles are, it is the same everywhere: what
+    the kernel is longer than the step, the odd pixel at the end. Worked out, it is arithmetic on symbols that takes
+    torch's exporter many minutes.
+    """
+    from timm.layers import Conv2dSame
+    from torch import nn
+
+    for parent in list(network.modules()):
+        for name, conv in list(parent.named_children()):
+            if isinstance(conv, Conv2dSame):
+                reach = [d * (k - 1) + 1 for k, d in zip(conv.kernel_size, conv.dilation, strict=True)]
+                tall, wide = (max(r - s, 0) for r, s in zip(reach, conv.stride, strict=True))
+                pad = nn.ZeroPad2d((wide // 2, wide - wide // 2, tall // 2, tall - tall // 2))
+                conv.forward = partial(nn.Conv2d.forward, conv)  # type: ignore[method-assign]
+                setattr(parent, name, nn.Sequential(pad, conv))
+    return network
 
 
 def halve(model: Any) -> None:
