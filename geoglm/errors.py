@@ -93,7 +93,6 @@ EXTRAS = {
     "segmentation_models_pytorch": "train",
     "timm": "train",
     "safetensors": "train",
-    "PIL": "train",
     "onnx": "compress",
     "onnxscript": "compress",
     "nncf": "compress",

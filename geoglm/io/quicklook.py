@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoglm.types import INVALID, LandClass
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.ImageDraw import ImageDraw
+    from PIL.ImageFont import FreeTypeFont, ImageFont
+
+PANEL, GAP, LINE = 540, 18, 26
+"""Width of a picture, space between things, and height of a line of text, px."""
+GREY = (90, 90, 90)
+VIRIDIS = ("440154", "472d7b", "3b528b", "2c728e", "21918c", "28ae80", "5ec962", "addc30", "fde725")
+"""Nine even steps of the colour map."""
 
 
 def stretched(pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -31,6 +44,16 @@ def coloured(classes: NDArray[np.uint8], scheme: Sequence[LandClass]) -> NDArray
     return table[classes]
 
 
+def viridis(percent: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """``(...)`` percent to ``(..., 3)`` bytes, white where invalid."""
+    steps = np.array([list(bytes.fromhex(c)) for c in VIRIDIS], np.float64)
+    table = np.full((256, 3), 255, np.uint8)
+    at = np.linspace(0, len(VIRIDIS) - 1, 101)
+    table[:101] = np.stack([np.interp(at, np.arange(len(VIRIDIS)), steps[:, k]) for k in range(3)], axis=1).round()
+    table[101:INVALID] = table[100]
+    return table[percent]
+
+
 def write_quicklook(
     path: Path,
     scene: NDArray[np.float32],
@@ -48,33 +71,82 @@ def write_quicklook(
         classes, confidence: ``(y, x)``, of any size with the same proportions.
         shares: class value → share of the valid area, for the legend.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.patches import Patch
+    from PIL import Image, ImageDraw, ImageFont
 
+    font = _font(ImageFont)
     height, width = classes.shape
-    tall = float(np.clip(height / width, 0.25, 3.0))
-    figure = Figure(figsize=(15, 5 * tall + 1.1), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    left, middle, right = figure.subplots(1, 3)
-    figure.suptitle(title)
-    extent = (0, width, height, 0)
-    left.imshow(scene, extent=extent, interpolation="nearest")
-    left.set_title("scene")
-    middle.imshow(coloured(classes, scheme), extent=extent, interpolation="nearest")
-    middle.set_title("classes")
-    handles = [
-        Patch(facecolor=c.colour, edgecolor="0.3", label=f"{c.name}  {shares.get(c.value, 0):.1%}") for c in scheme
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6), frameon=False)
-    shown = np.ma.masked_equal(confidence, INVALID)
-    picture = right.imshow(shown, extent=extent, vmin=0, vmax=100, cmap="viridis", interpolation="nearest")
-    right.set_title("confidence")
-    figure.colorbar(picture, ax=right, label="%", shrink=0.8)
-    for axes in (left, middle, right):
-        axes.set_axis_off()
-        axes.set_aspect("equal")
-    with warnings.catch_warnings():
-        # a scene's name may have letters that the font has not
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(path)
+    tall = round(PANEL * float(np.clip(height / width, 0.25, 3.0)))
+    legend = _legend(scheme, shares, font)
+    top = GAP + 2 * LINE
+    below = top + tall + GAP
+    sheet = Image.new("RGB", (3 * PANEL + 4 * GAP, below + (len(legend) + 1) * LINE + GAP), "white")
+    draw = ImageDraw.Draw(sheet)
+    draw.text((sheet.width / 2, GAP), title, "black", font, anchor="mt")
+    pictures = {
+        "scene": Image.fromarray((scene * 255).round().astype(np.uint8)),
+        "classes": Image.fromarray(coloured(classes, scheme)),
+        "confidence": Image.fromarray(viridis(confidence)),
+    }
+    for k, (name, picture) in enumerate(pictures.items()):
+        left = GAP + k * (PANEL + GAP)
+        draw.text((left + PANEL / 2, top - 6), name, GREY, font, anchor="mb")
+        sheet.paste(_fitted(picture, (PANEL, tall)), (left, top))
+    for line, entries in enumerate(legend):
+        for entry, left in entries:
+            entry.draw(draw, (left, below + line * LINE), font)
+    bar = Image.fromarray(viridis(np.linspace(0, 100, 200).astype(np.uint8)[None].repeat(12, axis=0)))
+    place = (3 * GAP + 2 * PANEL + (PANEL - bar.width) // 2, below + len(legend) * LINE)
+    sheet.paste(bar, place)
+    draw.text((place[0] - 6, place[1] + 6), "0 %", GREY, font, anchor="rm")
+    draw.text((place[0] + bar.width + 6, place[1] + 6), "100 %", GREY, font, anchor="lm")
+    sheet.save(path)
+
+
+def _font(fonts: Any) -> FreeTypeFont | ImageFont:
+    """DejaVu, which knows most letters and lies with matplotlib; that itself takes a second to import."""
+    found = find_spec("matplotlib")
+    for folder in (found.submodule_search_locations or []) if found else []:
+        if (file := Path(folder) / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf").exists():
+            return fonts.truetype(str(file), 15)
+    return fonts.load_default(15)
+
+
+def _fitted(picture: Image, size: tuple[int, int]) -> Image:
+    """At the size of a panel: pixels stay squares where it is enlarged, and are picked where it is reduced."""
+    from PIL.Image import Resampling
+
+    return picture.resize(size, Resampling.NEAREST)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A class in the legend."""
+
+    colour: str
+    text: str
+
+    def width(self, font: FreeTypeFont | ImageFont) -> int:
+        """Of swatch and text, px."""
+        return int(22 + font.getlength(self.text) + GAP)
+
+    def draw(self, draw: ImageDraw, at: tuple[int, int], font: FreeTypeFont | ImageFont) -> None:
+        """Swatch and text with their upper left corner at a place."""
+        left, top = at
+        draw.rectangle((left, top + 2, left + 15, top + 17), fill=self.colour, outline=GREY)
+        draw.text((left + 22, top + 10), self.text, "black", font, anchor="lm")
+
+
+def _legend(
+    scheme: Sequence[LandClass], shares: dict[int, float], font: FreeTypeFont | ImageFont
+) -> list[list[tuple[_Entry, int]]]:
+    """Entries with where they begin, line by line."""
+    lines: list[list[tuple[_Entry, int]]] = [[]]
+    left = GAP
+    for c in scheme:
+        entry = _Entry(c.colour, f"{c.name}  {shares.get(c.value, 0):.1%}")
+        if lines[-1] and left + entry.width(font) > 3 * PANEL + 3 * GAP:
+            lines.append([])
+            left = GAP
+        lines[-1].append((entry, left))
+        left += entry.width(font)
+    return lines

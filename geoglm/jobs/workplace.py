@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-import dask
 import psutil
 
 from geoglm.errors import ClusterError
@@ -84,7 +83,11 @@ def find_workplace(rule: SchedulerRule, *, threads: int, client: Client | None =
         from geoglm.jobs.cluster import connected
 
         return Workplace(f"the cluster at {rule.address}", partial(connected, rule.address))
-    address = dask.config.get("scheduler-address", None) if rule.name == "auto" else None
+    address = None
+    if rule.name == "auto":
+        import dask
+
+        address = dask.config.get("scheduler-address", None)
     return _freer(str(address), threads) if address else Workplace("threads of this process")
 
 
