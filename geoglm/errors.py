@@ -4,6 +4,7 @@ GeoglmError
 ├── SceneError            the input
 │   ├── SceneNotFound     no such file
 │   ├── SceneUnreadable   not a raster, truncated, or failing while read
+│   ├── SceneUnreachable  a scene elsewhere that its server does not give
 │   └── SceneMismatch     readable, but not what the model takes
 ├── ModelError            the model package
 │   ├── UnknownModel      no package of that name
@@ -49,12 +50,23 @@ class SceneNotFound(SceneError):
 class SceneUnreadable(SceneError):
     """The file is no raster that geoglm reads, or it is damaged."""
 
-    def __init__(self, path: Path, why: str) -> None:
+    def __init__(self, path: object, why: str) -> None:
         super().__init__(path, " ".join(why.split()))
 
     def __str__(self) -> str:
         path, why = self.args
         return f"{path}: cannot be read as a raster: {why}"
+
+
+class SceneUnreachable(SceneError):
+    """A scene on another machine cannot be had."""
+
+    def __init__(self, scene: str, why: str) -> None:
+        super().__init__(scene, " ".join(why.split()))
+
+    def __str__(self) -> str:
+        scene, why = self.args
+        return f"{scene}: cannot be reached: {why}"
 
 
 class SceneMismatch(SceneError):

@@ -13,7 +13,7 @@ from geoglm.apps.cli_assess import assess, sample
 from geoglm.apps.cli_evaluate import evaluate
 from geoglm.apps.cli_export import export
 from geoglm.apps.cli_models import models
-from geoglm.apps.cli_options import parsed, plan_options
+from geoglm.apps.cli_options import parsed, plan_options, scene_argument
 from geoglm.apps.cli_train import train
 from geoglm.apps.cli_vectorize import vectorize
 from geoglm.apps.progress import progress_bar
@@ -21,6 +21,7 @@ from geoglm.errors import GeoglmError, MissingExtra, OutputError
 from geoglm.version import __version__
 
 if TYPE_CHECKING:
+    from geoglm.io.remote import SceneRef
     from geoglm.jobs.segment import SegmentResult
 
 FAILED, INTERRUPTED = 2, 130
@@ -86,7 +87,7 @@ main.add_command(vectorize)
 
 
 @main.command()
-@click.argument("scenes", metavar="SCENE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("scenes", metavar="SCENE...", nargs=-1, required=True, type=scene_argument)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Folder for the results [SCENE-geoglm beside the scene]."
 )
@@ -112,8 +113,11 @@ main.add_command(vectorize)
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-def segment(scenes: tuple[Path, ...], output: Path | None, as_json: bool, quiet: bool, **given: Any) -> None:
+def segment(scenes: tuple[SceneRef, ...], output: Path | None, as_json: bool, quiet: bool, **given: Any) -> None:
     """Turn each SCENE into a map of classes, a map of confidence, and polygons.
+
+    A SCENE is a raster file, an address (https://, s3://, GDAL's /vsi...), or a STAC item, whose bands are stacked on
+    the grid of the finest.
 
     The results lie in one folder: classes.tif and confidence.tif (cloud-optimised GeoTIFFs), polygons.gpkg,
     QGIS styles, quicklook.png, summary.json and manifest.json. With several scenes, each gets a folder of its
@@ -123,6 +127,7 @@ def segment(scenes: tuple[Path, ...], output: Path | None, as_json: bool, quiet:
     geoglm segment ortho.tif
     geoglm segment ortho.tif -o out --min-area 20 --vectors parquet
     geoglm segment ortho16.tif --bands 3,2,1 --scale auto
+    geoglm segment https://example.org/ortho.tif
     geoglm segment ortho.tif --scheduler tcp://10.0.0.1:8786
     """
     options = parsed(given)
@@ -149,7 +154,7 @@ def segment(scenes: tuple[Path, ...], output: Path | None, as_json: bool, quiet:
         click.echo(json.dumps(summaries[0] if len(summaries) == 1 else summaries, indent=2))
 
 
-def _print_areas(result: SegmentResult, scene: Path) -> None:
+def _print_areas(result: SegmentResult, scene: SceneRef) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -171,10 +176,10 @@ def _print_areas(result: SegmentResult, scene: Path) -> None:
 
 
 @main.command()
-@click.argument("scene", type=click.Path(path_type=Path))
+@click.argument("scene", type=scene_argument)
 @plan_options
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-def info(scene: Path, as_json: bool, **given: Any) -> None:
+def info(scene: SceneRef, as_json: bool, **given: Any) -> None:
     """What geoglm understands of SCENE, which model fits it, the plan, and the memory and time it expects."""
     options = parsed(given)
     from geoglm.jobs.info import scene_facts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from geoglm.options import (
     parse_offset,
     parse_scale,
 )
+
+if TYPE_CHECKING:
+    from geoglm.io.remote import SceneRef
 
 
 def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -60,6 +63,13 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def scene_argument(given: str) -> SceneRef:
+    """A scene as typed, as a path or what lies elsewhere."""
+    from geoglm.io.remote import scene_ref
+
+    return scene_ref(given)
 
 
 def parsed(given: dict[str, Any]) -> SegmentOptions:

@@ -23,6 +23,8 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from geoglm.errors import SceneMismatch, SceneNotFound, SceneUnreadable
+from geoglm.io.remote import SceneRef, reading, unreachable
+from geoglm.io.stac import item_vrt
 from geoglm.pixels.valid import valid_pixels
 from geoglm.stats.area import ground_sample_distance
 from geoglm.types import ControlPoint, GeoRef, PixelBox, SceneMeta
@@ -39,27 +41,30 @@ class RasterFile:
     its path, opened anew.
 
     Args:
-        path: of the file.
+        path: of the file, or where else the scene lies (`geoglm.io.remote.scene_ref`).
         resample: ground sample distance in metres to read it at, through a warped view; None for its own.
         zoom: pixels a side to read for each of those, also where the scene does not say where it lies: 0.5 averages
             2 x 2 pixels into one, 2 puts pixels in between bilinearly.
 
     Raises:
-        SceneNotFound, SceneUnreadable: there is no file, or it is no raster or cut short.
+        SceneNotFound, SceneUnreadable, SceneUnreachable: there is no file, or it is no raster or cut short.
         SceneMismatch: it is to be resampled and has no transform and CRS to do it with.
     """
 
-    def __init__(self, path: Path, *, resample: float | None = None, zoom: float = 1.0) -> None:
-        if not path.exists():
-            raise SceneNotFound(path)
-        if not path.is_file():
-            raise SceneUnreadable(path, "it is not a regular file")
+    def __init__(self, path: SceneRef, *, resample: float | None = None, zoom: float = 1.0) -> None:
+        if isinstance(path, Path):
+            if not path.exists():
+                raise SceneNotFound(path)
+            if not path.is_file():
+                raise SceneUnreadable(path, "it is not a regular file")
+        self.facts = {} if isinstance(path, Path) else path.facts()
+        self._name = _opened(path)
         self.path, self._resample, self._zoom = path, resample, zoom
         self._mine = threading.local()
         self._grid: Grid | None = None
         with _readable(path):
             dataset = self._dataset()
-            _check_length(path, dataset)
+            _check_length(path, dataset, self._bytes())
             if resample is not None or zoom != 1:
                 factor = 1 / zoom if resample is None else _factor(dataset, resample, path) / zoom
                 self._grid = Grid.over(dataset, factor)
@@ -77,6 +82,12 @@ class RasterFile:
             self._has_mask = MaskFlags.per_dataset in dataset.mask_flag_enums[0] and self._alpha is None
             self.meta = self._describe(dataset)
 
+    def _bytes(self) -> int | None:
+        """Size of the file, where that is known."""
+        if isinstance(self.path, Path):
+            return self.path.stat().st_size
+        return int(self.facts["bytes"]) if self.facts.get("bytes", "").isdecimal() else None
+
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(RasterFile, resample=self._resample, zoom=self._zoom), (self.path,)
 
@@ -86,7 +97,7 @@ class RasterFile:
             # rasterio.open takes one driver only; the class behind it takes the list
             with warnings.catch_warnings(), rasterio.Env():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                dataset: Any = DatasetReader(str(self.path), driver=DRIVERS)
+                dataset: Any = DatasetReader(self._name, driver=DRIVERS)
             if self._grid is not None:
                 dataset = self._grid.view(dataset)
             self._mine.dataset = dataset
@@ -119,7 +130,10 @@ class RasterFile:
             mask=tuple(k for k, there in sources.items() if there),
             driver=dataset.driver,
             units=_units(dataset, numbers),
-            product=(*_product_tags(dataset), ("path", str(self.path.resolve()))),
+            product=(
+                *_product_tags(dataset),
+                ("path", _place(self.path)),
+            ),
         )
 
     def read(self, box: PixelBox, bands: Sequence[int]) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
@@ -154,29 +168,44 @@ class RasterFile:
         return pixels, valid_pixels(pixels, nodata, mask)
 
 
-def scene_files(path: Path) -> list[Path]:
-    """All files of a scene: itself, what a VRT draws on, and world, mask and metadata files beside it."""
+def scene_files(path: SceneRef) -> list[Path]:
+    """All files of a scene here: itself, what a VRT draws on, and world, mask and metadata files beside it."""
+    own = {path} if isinstance(path, Path) else set()
     with _readable(path), warnings.catch_warnings(), rasterio.Env():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with DatasetReader(str(path), driver=DRIVERS) as dataset:
-            return sorted({path, *(p for p in map(Path, dataset.files) if p.is_file())})
+        with DatasetReader(_opened(path), driver=DRIVERS) as dataset:
+            return sorted({*own, *(p for p in map(Path, dataset.files) if p.is_file())})
+
+
+def _place(path: SceneRef) -> str:
+    """Where a scene lies, in full."""
+    return str(path.resolve() if isinstance(path, Path) else path)
+
+
+def _opened(path: SceneRef) -> str:
+    """What GDAL is to open: a file, or a VRT that stacks the assets of a STAC item."""
+    if isinstance(path, Path):
+        return str(path)
+    return item_vrt(path) if path.is_item else path.gdal
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def _readable(path: SceneRef) -> Iterator[None]:
     """Say in one line what GDAL says in several."""
     try:
-        yield
+        with reading(path):
+            yield
     except (RasterioError, OSError) as error:
         cause = error.__cause__ or error
+        if not isinstance(path, Path):
+            raise unreachable(path, str(cause)) from error
         raise SceneUnreadable(path, str(cause).replace(f"{path}", "it").replace("'it'", "it")) from error
 
 
-def _check_length(path: Path, dataset: Any) -> None:
+def _check_length(path: SceneRef, dataset: Any, size: int | None) -> None:
     """A TIFF must be as long as its own block table says; a file cut short is found before any work."""
-    if dataset.driver != "GTiff":
+    if dataset.driver != "GTiff" or size is None:
         return
-    size = path.stat().st_size
     rows, cols = dataset.block_shapes[0]
     down, across = -(-dataset.height // rows), -(-dataset.width // cols)
     for band in dataset.indexes if str(dataset.interleaving).endswith("band") else (1,):
@@ -224,7 +253,7 @@ def _product_tags(dataset: Any) -> list[tuple[str, str]]:
     return sorted((k, v) for k, v in tags.items() if any(w in k.upper() for w in PRODUCT_TAGS))
 
 
-def _factor(dataset: Any, gsd: float, path: Path) -> float:
+def _factor(dataset: Any, gsd: float, path: SceneRef) -> float:
     """How many of the scene's own pixels a side go into one at another ground sample distance."""
     own = ground_sample_distance(_georef(dataset), dataset.height, dataset.width)
     if own is None:

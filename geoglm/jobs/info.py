@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from geoglm.errors import ModelError, PlanError, SceneMismatch
 from geoglm.io.geotiff import RasterFile
+from geoglm.io.remote import SceneRef
 from geoglm.jobs.planning import make_plan
 from geoglm.options import SegmentOptions
 
 
-def scene_facts(scene: Path, options: SegmentOptions) -> dict[str, Any]:
+def scene_facts(scene: SceneRef, options: SegmentOptions) -> dict[str, Any]:
     """Tables ``scene`` and ``plan`` and a list of ``notes``; a scene no model fits has a note instead of a plan."""
     source = RasterFile(scene, resample=options.resample)
     meta, georef = source.meta, source.meta.georef

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import json
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from geoglm.io.remote import SceneRef, without_secrets
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.version import __version__
 
@@ -35,9 +37,13 @@ def file_hash(path: Path) -> dict[str, Any]:
     return {"bytes": size, "sha256_of_size_first_and_last_64_mib": digest.hexdigest()}
 
 
-def quick_key(paths: Iterable[Path]) -> str:
-    """Changes when one of the files is another: path, size, time, and its first and last mebibyte."""
-    digest = hashlib.sha256()
+def quick_key(paths: Iterable[Path], facts: Mapping[str, str] | None = None) -> str:
+    """Changes when one of the files is another: path, size, time, and its first and last mebibyte.
+
+    Args:
+        facts: what a server says of a file that is elsewhere.
+    """
+    digest = hashlib.sha256(json.dumps(facts).encode() if facts else b"")
     for path in paths:
         status = path.stat()
         digest.update(f"{path.resolve()} {status.st_size} {status.st_mtime_ns}".encode(errors="surrogateescape"))
@@ -48,8 +54,14 @@ def quick_key(paths: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def describe_run(plan: SegmentPlan, scene: Path | None, runtime: str) -> dict[str, Any]:
-    """Everything needed to make the same map again."""
+def describe_run(
+    plan: SegmentPlan, scene: SceneRef | None, runtime: str, facts: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Everything needed to make the same map again, without credentials.
+
+    Args:
+        facts: what a server says of a scene that is elsewhere.
+    """
     versions = {}
     for name in LIBRARIES:
         try:
@@ -59,11 +71,14 @@ def describe_run(plan: SegmentPlan, scene: Path | None, runtime: str) -> dict[st
     return {
         "geoglm": __version__,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": sys.argv,
+        "command": [without_secrets(a) for a in sys.argv],
         "python": platform.python_version(),
         "platform": platform.platform(),
         "libraries": versions,
-        "scene": {"path": str(scene) if scene else None, **(file_hash(scene) if scene else {})},
+        "scene": {
+            "path": str(scene) if scene else None,
+            **(file_hash(scene) if isinstance(scene, Path) else facts or {}),
+        },
         "model": {
             "name": plan.package.card.name,
             "version": plan.package.card.version,

@@ -18,6 +18,7 @@ from geoglm.io.cog import CogWriter, Layer, classes_layer
 from geoglm.io.geotiff import RasterFile, scene_files
 from geoglm.io.journal import OUTPUTS, Stage
 from geoglm.io.polygon_table import Legend, PolygonTable
+from geoglm.io.remote import SceneRef, scene_ref
 from geoglm.io.styles import classes_style, confidence_style, polygons_style
 from geoglm.io.vectors import AreaOfInterest
 from geoglm.jobs.cache import cache_folder
@@ -100,25 +101,27 @@ class SegmentResult:
         }
 
 
-def default_output(scene: Path) -> Path:
-    """The folder beside a scene in which its results are put unless said otherwise."""
+def default_output(scene: SceneRef) -> Path:
+    """The folder in which results are put unless said otherwise: beside a scene, here for one that is elsewhere."""
+    if not isinstance(scene, Path):
+        return Path(f"{scene.stem}-geoglm")
     return scene.with_name(f"{scene.stem}-geoglm")
 
 
-def plan_file(scene: Path, options: SegmentOptions) -> SegmentPlan:
+def plan_file(scene: SceneRef, options: SegmentOptions) -> SegmentPlan:
     """The plan for a scene in a file."""
     return make_plan(RasterFile(scene, resample=options.resample), options)
 
 
 def segment_file(
-    scene: Path,
+    scene: str | SceneRef,
     output: Path,
     options: SegmentOptions,
     progress: Progress = silent,
     *,
     client: Client | None = None,
 ) -> SegmentResult:
-    """Segment the raster at `scene` into the folder `output`.
+    """Segment the raster at `scene`, a path or a URL (see `geoglm.io.remote`), into the folder `output`.
 
     Interrupted at any point, nothing in `output` looks finished; the same call goes on from the finished
     shards, with the same result.
@@ -129,17 +132,27 @@ def segment_file(
     Raises:
         GeoglmError: of the kind that says what is wrong.
     """
-    plan = plan_file(scene, options)
+    scene = scene_ref(scene)
+    source = RasterFile(scene, resample=options.resample)
+    plan = make_plan(source, options)
     output = _checked_folder(output, scene)
-    meta = plan.source.meta
+    meta = source.meta
     aoi = AreaOfInterest(options.aoi, meta.georef, meta.box) if options.aoi else None
     notes = () if aoi is None or aoi.note is None else (aoi.note,)
-    stage = Stage(output, f"{plan.key} {quick_key(scene_files(scene))}")
+    stage = Stage(output, f"{plan.key} {quick_key(scene_files(scene), source.facts)}")
     with stage.held():
-        return _Run(replace(plan, notes=plan.notes + notes), scene, stage, aoi, progress=progress, client=client).go()
+        return _Run(
+            replace(plan, notes=plan.notes + notes),
+            scene,
+            stage,
+            aoi,
+            facts=source.facts,
+            progress=progress,
+            client=client,
+        ).go()
 
 
-def _checked_folder(output: Path, scene: Path) -> Path:
+def _checked_folder(output: Path, scene: SceneRef) -> Path:
     """The folder as an absolute path with links followed.
 
     Raises:
@@ -151,7 +164,7 @@ def _checked_folder(output: Path, scene: Path) -> Path:
             raise OutputError(f"{output}: is a file; -o wants a folder")
     except OSError as error:
         raise OutputError(f"{output}: cannot be a folder ({error.strerror}); choose another -o") from error
-    if scene.resolve().parent == folder and scene.stem in OUTPUTS:
+    if isinstance(scene, Path) and scene.resolve().parent == folder and scene.stem in OUTPUTS:
         raise OutputError(f"{output}: the results would overwrite {scene.name} itself; choose another -o")
     return folder
 
@@ -162,15 +175,16 @@ class _Run:
     def __init__(
         self,
         plan: SegmentPlan,
-        scene: Path,
+        scene: SceneRef,
         stage: Stage,
         aoi: AreaOfInterest | None,
         *,
+        facts: dict[str, str],
         progress: Progress,
         client: Client | None,
     ) -> None:
         self.plan, self.scene, self.stage, self.aoi = plan, scene, stage, aoi
-        self.progress, self.client = progress, client
+        self.facts, self.progress, self.client = facts, progress, client
         self.where = "nowhere: all shards were finished"
         self.seconds: dict[str, float] = {}
         self.reused = 0
@@ -194,7 +208,7 @@ class _Run:
         self._quicklook(classes, confidence, result)
         self._styles()
         (self.stage.drafts / "summary.json").write_text(json.dumps(result.as_dict(), indent=2) + "\n", encoding="utf-8")
-        manifest = describe_run(self.plan, self.scene, runtime)
+        manifest = describe_run(self.plan, self.scene, runtime, self.facts)
         manifest["scheduler"] = self.where
         manifest["outputs"] = [*sorted(p.name for p in self.stage.drafts.iterdir()), "manifest.json"]
         self.stage.commit(manifest)

@@ -13,6 +13,7 @@ import xarray as xr
 from geoglm.errors import GeoglmError
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.lazy import Chunks, DataArrayScene, georef_of, lazy_blocks, located, scene_array
+from geoglm.io.remote import scene_ref
 from geoglm.io.source import Source
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.jobs.planning import make_plan
@@ -41,7 +42,7 @@ def open_scene(path: str | Path, *, model: str | None = None) -> xr.DataArray:
     Raises:
         SceneNotFound, SceneUnreadable: there is no such raster.
     """
-    source = RasterFile(Path(path))
+    source = RasterFile(scene_ref(path))
     if model is not None:
         chunks = make_plan(source, SegmentOptions(model=model)).layout.chunks
     else:
@@ -81,7 +82,8 @@ def segment(
     its map is not always that part of the whole scene's map. For that, segment the whole and slice the result.
 
     Args:
-        scene: path of a raster, or a ``(band, y, x)`` DataArray such as `open_scene` gives, or a slice of it.
+        scene: path or URL of a raster or STAC item (see `geoglm.io.remote`), or a ``(band, y, x)`` DataArray such as
+            `open_scene` gives, or a slice of it.
         model: name of a shipped package, path of a package, or ``auto``.
         bands: scene bands for the model's bands, counted from 1.
         scale: pixel value that counts as full scale, or ``auto`` (99.5th percentile of the scene).
@@ -128,7 +130,7 @@ def segment(
             raise GeoglmError("resample works on files; resample the array with .interp() or .coarsen() first")
         source: Source = DataArrayScene(scene)
     else:
-        source = RasterFile(Path(scene), resample=resample)
+        source = RasterFile(scene_ref(scene), resample=resample)
     lazy = _lazy_map(make_plan(source, options))
     if client is None:
         return lazy
