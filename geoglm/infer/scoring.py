@@ -50,7 +50,7 @@ class LogitsGraph(nn.Module):
         scaled = raw * self.slope + self.offset
         if self.reduce > 1:
             scaled = F.avg_pool2d(scaled, self.reduce)
-        logits = (self.network(scaled) if summary is None else self.network(scaled, summary, place)).float()
+        logits: Tensor = (self.network(scaled) if summary is None else self.network(scaled, summary, place)).float()
         if self.reduce > 1:
             logits = F.interpolate(logits, scale_factor=self.reduce, mode="bilinear", align_corners=False)
         return logits

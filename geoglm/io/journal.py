@@ -12,14 +12,12 @@ import os
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from geoglm.errors import GeoglmError, OutputBusy, OutputError, SceneError
-from geoglm.io.parcel import read_scores, write_scores
-from geoglm.types import Scores
 
 MANIFEST = "manifest.json"
 OUTPUTS = ("classes", "confidence", "probabilities", "polygons", "quicklook", "summary", "manifest")
@@ -111,7 +109,7 @@ class Stage:
 
     def has_shard(self, name: str) -> bool:
         """True if the shard is finished and undamaged; a damaged one is dropped."""
-        path = self.shards / f"{name}.npz"
+        path = self.shards / f"{name}.zip"
         if not path.exists():
             return False
         try:
@@ -123,15 +121,17 @@ class Stage:
             path.unlink()
         return sound
 
-    def save_shard(self, name: str, scores: Scores) -> None:
+    def save_shard(self, name: str, parts: Mapping[str, bytes]) -> None:
         """Keep a finished shard; it appears whole or not at all."""
         draft = self.shards / f"{name}.new"
-        write_scores(draft, scores)
-        draft.replace(self.shards / f"{name}.npz")
+        with zipfile.ZipFile(draft, "w") as archive:
+            for title, content in parts.items():
+                archive.writestr(title, content)
+        draft.replace(self.shards / f"{name}.zip")
 
-    def load_shard(self, name: str) -> Scores:
-        """A finished shard; its checksum is verified while it is read."""
-        return read_scores(self.shards / f"{name}.npz")
+    def load_shard(self, name: str) -> ShardParts:
+        """A finished shard."""
+        return ShardParts(self.shards / f"{name}.zip")
 
     def commit(self, manifest: dict[str, Any]) -> None:
         """Make the results visible, whole.
@@ -165,6 +165,25 @@ class Stage:
             return []
         ours = [str(n) for n in names if Path(str(n)).stem in OUTPUTS] if isinstance(names, list) else []
         return sorted(ours, key=lambda name: name != MANIFEST)
+
+
+class ShardParts(Mapping[str, bytes]):
+    """What a shard has kept, read when it is asked for, from any thread; checksums are verified."""
+
+    def __init__(self, path: Path) -> None:
+        self._archive = zipfile.ZipFile(path)
+
+    def __getitem__(self, name: str) -> bytes:
+        return self._archive.read(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._archive.NameToInfo
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._archive.namelist())
+
+    def __len__(self) -> int:
+        return len(self._archive.namelist())
 
 
 def _sync(paths: Iterable[Path]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoglm.errors import OutputError
-from geoglm.io.cog import CogWriter, Layer, classes_layer
+from geoglm.io.class_raster import ClassRaster, ConfidenceRaster
 from geoglm.io.geotiff import RasterFile, scene_files
 from geoglm.io.journal import OUTPUTS, Stage
 from geoglm.io.polygon_table import Legend, PolygonTable
@@ -23,6 +23,7 @@ from geoglm.io.styles import classes_style, confidence_style, polygons_style
 from geoglm.io.vectors import AreaOfInterest
 from geoglm.jobs.cache import cache_folder
 from geoglm.jobs.manifest import describe_run, quick_key
+from geoglm.jobs.maps import Maps
 from geoglm.jobs.pace import remember
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.jobs.planning import make_plan
@@ -30,9 +31,9 @@ from geoglm.jobs.scorer import ShardScorer
 from geoglm.jobs.workplace import find_workplace, score_shards
 from geoglm.options import SegmentOptions
 from geoglm.registry.match import shown_bands
-from geoglm.stats.area import class_areas, class_counts, pixel_areas
+from geoglm.stats.area import class_areas, pixel_areas
 from geoglm.tiling.shards import Shard
-from geoglm.types import INVALID, Scores
+from geoglm.types import Scores
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -190,6 +191,7 @@ class _Run:
         self.reused = 0
         self.meta = plan.source.meta
         self.scheme = plan.package.card.classes
+        self.maps = Maps(plan, stage)
 
     def go(self) -> SegmentResult:
         """All steps, in order."""
@@ -197,15 +199,15 @@ class _Run:
         runtime = self._infer()
         self._note("network", began)
         began = time.monotonic()
-        classes, confidence = self._assemble()
+        counts = self._rasters()
         self._note("raster", began)
-        counts = class_counts(classes)
         began = time.monotonic()
-        self._vectors(classes, confidence)
+        self._vectors()
         self._note("polygons", began)
         began = time.monotonic()
         result = self._result(counts)
-        self._quicklook(classes, confidence, result)
+        self._quicklook(result)
+        self._note("quicklook", began)
         self._styles()
         (self.stage.drafts / "summary.json").write_text(json.dumps(result.as_dict(), indent=2) + "\n", encoding="utf-8")
         manifest = describe_run(self.plan, self.scene, runtime, self.facts)
@@ -220,8 +222,8 @@ class _Run:
     def _infer(self) -> str:
         """Score every shard that is not finished yet; what computed them."""
         plan, stage = self.plan, self.stage
-        done = [s for s in plan.layout if stage.has_shard(s.name)]
-        left = [s for s in plan.layout if not stage.has_shard(s.name)]
+        finished_before = {s.name for s in plan.layout if stage.has_shard(s.name)}
+        done, left = ([s for s in plan.layout if (s.name in finished_before) == f] for f in (True, False))
         self.reused = len(done)
         total, finished = self.meta.box.area, sum(s.box.area for s in done)
         if not left:
@@ -231,7 +233,7 @@ class _Run:
 
         def keep(shard: Shard, scores: Scores) -> None:
             nonlocal finished
-            stage.save_shard(shard.name, scores)
+            self.maps.keep(shard, scores)
             with counting:
                 finished += shard.box.area
                 self.progress("segmenting", finished, total)
@@ -249,47 +251,10 @@ class _Run:
             remember(cache_folder(), plan.pace_key, plan.tile_px * share / max(time.monotonic() - began, 1e-6))
         return runtime
 
-    def _assemble(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Shards into COGs; the maps of classes and confidence on disk, mapped into memory."""
-        plan, drafts, shape = self.plan, self.stage.drafts, (self.meta.height, self.meta.width)
-        classes = self._scratch("classes", shape, np.uint8)
-        confidence = self._scratch("confidence", shape, np.uint8)
-        georef = self.meta.georef
-        layers = None
-        if plan.options.probabilities:
-            names = tuple(c.name for c in self.scheme)
-            layers = CogWriter(drafts / "probabilities.tif", shape, georef, Layer(names, "average", scale=0.01))
-        total, done = self.meta.box.area, 0
-        for shard in plan.layout:
-            scores: Scores = self.stage.load_shard(shard.name)
-            place = shard.box.within(self.meta.box)
-            classes[place], confidence[place] = scores.classes, scores.confidence
-            if layers is not None and scores.probabilities is not None:
-                layers.write(shard.box, scores.probabilities)
-            done += shard.box.area
-            self.progress("writing rasters", done, total)
-        if plan.options.min_area > 0:
-            _sieve(classes, self._smallest_px())
-        maps = (
-            (CogWriter(drafts / "classes.tif", shape, georef, classes_layer(self.scheme)), classes),
-            (
-                CogWriter(drafts / "confidence.tif", shape, georef, Layer(("confidence",), "average", scale=0.01)),
-                confidence,
-            ),
-        )
-        for writer, values in maps:
-            for row in range(0, plan.layout.shape[0]):
-                for col in range(0, plan.layout.shape[1]):
-                    box = plan.layout.shard(row, col).box
-                    writer.write(box, np.ascontiguousarray(values[box.within(self.meta.box)]))
-            writer.finish()
-        if layers is not None:
-            layers.finish()
-        return classes, confidence
-
-    def _scratch(self, name: str, shape: tuple[int, int], dtype: type) -> Any:
-        """An array in a file of the stage, so that a scene larger than memory is no matter."""
-        return np.lib.format.open_memmap(self.stage.folder / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)
+    def _rasters(self) -> NDArray[np.int32]:
+        """Shards into files; ``(y, class)`` pixels of each class in each row."""
+        self.maps.write(lambda done, total: self.progress("writing rasters", done, total))
+        return self.maps.merge_small(self._smallest_px()) if self.plan.options.min_area > 0 else self.maps.counts()
 
     def _smallest_px(self) -> int:
         """The least number of pixels of a region that is kept."""
@@ -297,49 +262,58 @@ class _Run:
         pixel = 1.0 if areas is None else float(np.median(areas))
         return max(1, int(np.ceil(self.plan.options.min_area / pixel)))
 
-    def _vectors(self, classes: NDArray[np.uint8], confidence: NDArray[np.uint8]) -> None:
+    def _vectors(self) -> None:
         """Polygons, where they are wanted."""
         kind = self.plan.options.vectors
         if kind == "none":
             return
-        from geoglm.jobs.vectorize import rows_of, write_traced  # Numba loads here
+        from geoglm.jobs.vectorize import write_traced
 
-        self.progress("tracing polygons", 0, 0)
         table = PolygonTable(self.meta.georef, Legend.of(self.scheme), confident=True)
-        write_traced(rows_of(classes, confidence), self.meta, table, self.stage.drafts / f"polygons.{kind}")
+        write_traced(self._rows(), self.meta, table, self.stage.drafts / f"polygons.{kind}")
 
-    def _result(self, counts: NDArray[np.int64]) -> SegmentResult:
+    def _rows(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+        """Classes and confidence from top to bottom."""
+        classes = ClassRaster(self.maps.path("classes"))
+        confidence, top = ConfidenceRaster(self.maps.path("confidence"), classes), 0
+        for codes in classes.rows():
+            yield codes, confidence.read(top, len(codes))
+            top += len(codes)
+            self.progress("tracing polygons", top * self.meta.width, self.meta.box.area)
+
+    def _result(self, counts: NDArray[np.int32]) -> SegmentResult:
         """Areas of all classes."""
         areas = pixel_areas(self.meta.georef, self.meta.height, self.meta.width)
         square_metres = None if areas is None else class_areas(counts, areas)
-        pixels = counts.sum(axis=0)
-        invalid = int(pixels[INVALID])
-        valid = int(pixels.sum()) - invalid
+        pixels = counts.sum(axis=0, dtype=np.int64)
+        valid = int(pixels.sum())
+        invalid = self.meta.box.area - valid
         table = tuple(
             ClassArea(
                 c.value,
                 c.name,
                 c.colour,
-                int(pixels[c.value]),
-                float(pixels[c.value]) / max(valid, 1),
-                None if square_metres is None else float(square_metres[c.value]) / 1e4,
+                int(pixels[k]),
+                float(pixels[k]) / max(valid, 1),
+                None if square_metres is None else float(square_metres[k]) / 1e4,
             )
-            for c in self.scheme
+            for k, c in enumerate(self.scheme)
         )
         notes = self.plan.notes + (() if valid else ("the scene has no valid pixel: the maps are empty",))
         return SegmentResult(self.stage.output, table, valid, invalid, self.seconds, notes, self.reused)
 
-    def _quicklook(self, classes: NDArray[np.uint8], confidence: NDArray[np.uint8], result: SegmentResult) -> None:
+    def _quicklook(self, result: SegmentResult) -> None:
         from geoglm.io.quicklook import stretched, write_quicklook
 
         colours = [self.plan.bands[k] for k in shown_bands(self.plan.package.card.bands)]
         pixels, valid = self.plan.source.preview(colours, side_px=1200)
-        step = max(1, -(-max(classes.shape) // 1200))
+        maps = (RasterFile(self.maps.path(n)).preview([0], side_px=1200)[0][0] for n in ("classes", "confidence"))
+        classes, confidence = (np.asarray(m, np.uint8) for m in maps)
         write_quicklook(
             self.stage.drafts / "quicklook.png",
             stretched(pixels, valid),
-            classes[::step, ::step],
-            confidence[::step, ::step],
+            classes,
+            confidence,
             self.scheme,
             shares={c.value: c.share for c in result.classes},
             title=f"{self.meta.name} · {self.plan.package.card.name} {self.plan.package.card.version}",
@@ -352,20 +326,3 @@ class _Run:
         (drafts / "confidence.qml").write_text(confidence_style(), encoding="utf-8")
         if self.plan.options.vectors != "none":
             (drafts / "polygons.qml").write_text(polygons_style(self.scheme), encoding="utf-8")
-
-
-def _sieve(classes: NDArray[np.uint8], least_px: int) -> None:
-    """Merge regions of fewer than `least_px` pixels into their largest neighbour, in place.
-
-    GDAL's sieve merges only into neighbours that are large enough themselves, so the limit is doubled step by
-    step: regions grow together before they are judged by the next.
-    """
-    from rasterio.features import sieve
-
-    valid = classes != INVALID
-    least_px = min(least_px, classes.size - 1)
-    size = 2
-    while size < 2 * least_px:
-        classes[:] = sieve(np.asarray(classes), size=min(size, least_px), mask=valid, connectivity=4)
-        classes[~valid] = INVALID
-        size *= 2

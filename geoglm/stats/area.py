@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from affine import Affine
+from numba import njit
 from numpy.typing import NDArray
 from pyproj import CRS, Geod, Transformer
 
-from geoglm.types import INVALID, GeoRef
+from geoglm.types import GeoRef
 
 
 def pixel_areas(georef: GeoRef, height: int, width: int) -> NDArray[np.float64] | None:
@@ -60,13 +63,25 @@ def _geodesic(transform: Affine, crs: CRS, rows: NDArray[np.float64], col: int) 
     return np.array(areas)
 
 
-def class_counts(classes: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """``(y, 256)`` pixels of every value in each row of `classes`."""
-    return np.stack([np.bincount(row, minlength=256) for row in classes])
+def class_counts(classes: NDArray[np.uint8], values: Sequence[int]) -> NDArray[np.int32]:
+    """``(y, value)`` pixels of each of `values` in each row of `classes`."""
+    counts = np.empty((len(classes), len(values)), np.int32)
+    _count(np.ascontiguousarray(classes), np.array(values, np.uint8), counts)
+    return counts
 
 
-def class_areas(counts: NDArray[np.int64], row_area: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``(256,)`` area of every class value in the unit of `row_area`; invalid pixels count for nothing."""
+@njit(cache=True, nogil=True)
+def _count(classes, values, counts):  # type: ignore[no-untyped-def]
+    for y in range(classes.shape[0]):
+        row = classes[y]
+        for k in range(values.size):
+            found, value = np.int32(0), values[k]
+            for x in range(row.size):
+                found += np.int32(row[x] == value)
+            counts[y, k] = found
+
+
+def class_areas(counts: NDArray[np.integer], row_area: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``(value,)`` area of what was counted ``(y, value)``, in the unit of `row_area`."""
     areas: NDArray[np.float64] = row_area @ counts
-    areas[INVALID] = 0
     return areas

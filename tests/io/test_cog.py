@@ -8,8 +8,9 @@ import rasterio
 from affine import Affine
 from rio_cogeo.cogeo import cog_validate
 
-from geoglm.io.cog import CogWriter, Layer, classes_layer
+from geoglm.io.cog import Layer, array_blocks, classes_layer, write_cog
 from geoglm.io.geotiff import RasterFile
+from geoglm.stitch.overviews import halved
 from geoglm.types import GeoRef, LandClass, PixelBox
 from tests.conftest import UTM, add_control_points
 
@@ -17,9 +18,7 @@ SCHEME = (LandClass(0, "water", "#0000ff"), LandClass(7, "forest", "#00ff00"))
 
 
 def write(path: Path, values: np.ndarray, georef: GeoRef, layer: Layer) -> Path:
-    writer = CogWriter(path, values.shape, georef, layer)
-    writer.write(PixelBox(0, 0, *values.shape), values)
-    writer.finish()
+    write_cog(path, values.shape[-2:], georef, layer, array_blocks(values, layer.overviews))
     return path
 
 
@@ -76,3 +75,42 @@ def test_control_points_and_rpcs_are_carried_over(tmp_path: Path, make_scene: Ca
     found = dict(RasterFile(path).meta.georef.rpcs)
     assert [float(v) for v in found["LINE_NUM_COEFF"].split()] == [0.25] * 20
     assert float(found["LAT_OFF"]) == 1.5
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_map_of_many_blocks_is_the_same_from_any_number_of_threads(tmp_path: Path, workers: int) -> None:
+    values = np.random.default_rng(1).choice(np.array([0, 7, 255], np.uint8), (5000, 9001))
+    values[:1100, :3000] = 255
+    georef = GeoRef(UTM, rasterio.crs.CRS.from_epsg(32633).to_wkt())
+    blocks = array_blocks(values, "mode")
+    write_cog(tmp_path / "one.tif", values.shape, georef, classes_layer(SCHEME), blocks)
+    write_cog(tmp_path / "many.tif", values.shape, georef, classes_layer(SCHEME), blocks, workers=workers)
+    assert (tmp_path / "one.tif").read_bytes() == (tmp_path / "many.tif").read_bytes()
+    assert cog_validate(tmp_path / "many.tif", strict=True) == (True, [], [])
+    level = values
+    with rasterio.open(tmp_path / "many.tif") as file:
+        assert (file.read(1) == values).all()
+        assert file.overviews(1) == [2, 4, 8, 16, 32]
+    for number in range(5):
+        even = np.pad(level, [(0, n % 2) for n in level.shape], constant_values=255)
+        level = halved(even, "mode")
+        with rasterio.open(tmp_path / "many.tif", overview_level=number) as file:
+            assert (file.read(1) == level).all()
+
+
+def test_blocks_without_data_take_no_room(tmp_path: Path) -> None:
+    values = np.full((100_000, 60), 255, np.uint8)
+    values[70_000:70_010] = 7
+    path = write(tmp_path / "c.tif", values, GeoRef(), classes_layer(SCHEME))
+    assert path.stat().st_size < 30_000
+    assert (RasterFile(path).read(PixelBox(69_990, 0, 70_020, 60), [0])[0][0] == values[69_990:70_020]).all()
+
+
+def test_a_file_beyond_4_gb_is_a_bigtiff(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("geoglm.io.cog.LARGEST_CLASSIC", 1000)
+    values = np.random.default_rng(0).choice(np.array([0, 7], np.uint8), (700, 1100))
+    path = write(tmp_path / "c.tif", values, GeoRef(UTM), classes_layer(SCHEME))
+    assert path.read_bytes()[:4] == b"II+\0"
+    assert cog_validate(path, strict=True) == (True, [], [])
+    with rasterio.open(path) as file:
+        assert (file.read(1) == values).all()

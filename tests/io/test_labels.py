@@ -13,7 +13,7 @@ from affine import Affine
 from hypothesis import HealthCheck, given, settings
 
 from geoglm.errors import LabelError
-from geoglm.io.cog import CogWriter, classes_layer
+from geoglm.io.cog import array_blocks, classes_layer, write_cog
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.labels import label_counts, open_labels
 from geoglm.types import GeoRef, LandClass, PixelBox, SceneMeta
@@ -130,9 +130,7 @@ def test_names_come_from_the_raster_where_it_tells_them(tmp_path: Path, told: st
     path = tmp_path / "l.tif"
     if told == "ours":
         legend = [LandClass(0, "water", "#0000ff"), LandClass(2, "trees", "#00ff00")]
-        writer = CogWriter(path, (40, 50), meta().georef, classes_layer(legend))
-        writer.write(meta().box, class_map()[0])
-        writer.finish()
+        write_cog(path, (40, 50), meta().georef, classes_layer(legend), array_blocks(class_map()[0], "mode"))
     else:
         write_scene(path, class_map())
     if told == "flags":

@@ -1,0 +1,128 @@
+"""The maps of a run: what shards keep of them, and how files are put together from that."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoglm.io.blocks import Place, Plane, gathered, pack
+from geoglm.io.cog import Layer, array_blocks, classes_layer, write_cog
+from geoglm.io.geotiff import RasterFile
+from geoglm.io.journal import ShardParts, Stage
+from geoglm.io.pyramid import Gathered
+from geoglm.jobs.plan import SegmentPlan
+from geoglm.stats.area import class_counts
+from geoglm.tiling.shards import Shard
+from geoglm.types import INVALID, PixelBox, Scores
+
+OPEN_SHARDS = 64
+"""Shards whose files are open at a time while blocks are gathered."""
+
+STRIP_PX = 2048
+"""Side of the boxes in which a finished map is read again."""
+
+
+class Maps:
+    """The rasters that a run writes, from shards to files.
+
+    Args:
+        plan: of the run.
+        stage: where it keeps shards and drafts.
+    """
+
+    def __init__(self, plan: SegmentPlan, stage: Stage) -> None:
+        self.plan, self.stage = plan, stage
+        self.scene, scheme = plan.source.meta.box, plan.package.card.classes
+        self.values = tuple(c.value for c in scheme)
+        self.layers = {"classes": classes_layer(scheme), "confidence": Layer(("confidence",), "average", scale=0.01)}
+        if plan.options.probabilities:
+            self.layers["probabilities"] = Layer(tuple(c.name for c in scheme), "average", scale=0.01)
+        self._tops, self._lefts = ([0, *accumulate(lengths)] for lengths in plan.layout.chunks)
+        self._parts = lru_cache(OPEN_SHARDS)(self._opened)
+
+    def keep(self, shard: Shard, scores: Scores) -> None:
+        """Compress what a shard found, and keep it: from here on the shard is finished."""
+        bands = {"classes": scores.classes[None], "confidence": scores.confidence[None]}
+        if scores.probabilities is not None:
+            bands["probabilities"] = scores.probabilities
+        parts = {"counts": class_counts(scores.classes, self.values).tobytes()}
+        for name, layer in self.layers.items():
+            for plane, values in zip(layer.planes(name), bands[name], strict=True):
+                parts |= pack(plane, values, shard.box, self.scene)
+        self.stage.save_shard(shard.name, parts)
+
+    def write(self, progress: Callable[[int, int], None]) -> None:
+        """Put the files together, from blocks that are compressed already.
+
+        Args:
+            progress: called with the pixels done and to do.
+        """
+        total = self.scene.area * len(self.layers)
+        for number, (name, layer) in enumerate(self.layers.items()):
+            self._write(name, partial(self._block, layer.planes(name)))
+            progress((number + 1) * self.scene.area, total)
+
+    def _write(self, name: str, block: Callable[[int, Place], Gathered]) -> None:
+        source, path = self.plan.source.meta, self.path(name)
+        write_cog(path, self.scene.shape, source.georef, self.layers[name], block, workers=self.plan.workers)
+
+    def path(self, name: str) -> Path:
+        """The draft of a map."""
+        return self.stage.drafts / f"{name}.tif"
+
+    def merge_small(self, least_px: int) -> NDArray[np.int32]:
+        """Merge regions of classes of fewer than `least_px` pixels into their neighbours, and count anew."""
+        scratch = self.stage.folder / "classes.npy"
+        classes: NDArray[np.uint8] = np.lib.format.open_memmap(scratch, "w+", np.uint8, self.scene.shape)
+        written = RasterFile(self.path("classes"))
+        for box in self.scene.blocks(STRIP_PX):
+            classes[box.within(self.scene)] = written.read(box, [0])[0][0]
+        merge_small(classes, least_px)
+        self._write("classes", array_blocks(classes, "mode"))
+        return class_counts(classes, self.values)
+
+    def counts(self) -> NDArray[np.int32]:
+        """``(y, class)`` pixels of each class in each row of the scene."""
+        total = np.zeros((self.scene.height, len(self.values)), np.int32)
+        for row, col in np.ndindex(*self.plan.layout.shape):
+            found = np.frombuffer(self._parts(row, col)["counts"], np.int32).reshape(-1, len(self.values))
+            total[self._tops[row] : self._tops[row + 1]] += found
+        return total
+
+    def _meeting(self, box: PixelBox) -> Iterator[tuple[PixelBox, ShardParts]]:
+        """The shards that a block meets."""
+        rows = range(bisect_right(self._tops, box.top) - 1, bisect_right(self._tops, box.bottom - 1))
+        cols = range(bisect_right(self._lefts, box.left) - 1, bisect_right(self._lefts, box.right - 1))
+        for row in rows:
+            for col in cols:
+                corners = self._tops[row], self._lefts[col], self._tops[row + 1], self._lefts[col + 1]
+                yield PixelBox(*corners), self._parts(row, col)
+
+    def _block(self, planes: Sequence[Plane], band: int, place: Place) -> Gathered:
+        return gathered(planes[band], place, dict(self._meeting(place.box)))
+
+    def _opened(self, row: int, col: int) -> ShardParts:
+        return self.stage.load_shard(self.plan.layout.shard(row, col).name)
+
+
+def merge_small(classes: NDArray[np.uint8], least_px: int) -> None:
+    """Merge regions of fewer than `least_px` pixels into their largest neighbour, in place.
+
+    GDAL's sieve merges only into neighbours that are large enough themselves, so the limit is doubled step by
+    step: regions grow together before they are judged by the next.
+    """
+    from rasterio.features import sieve
+
+    valid = classes != INVALID
+    least_px = min(least_px, classes.size - 1)
+    size = 2
+    while size < 2 * least_px:
+        classes[:] = sieve(np.asarray(classes), size=min(size, least_px), mask=valid, connectivity=4)
+        classes[~valid] = INVALID
+        size *= 2
