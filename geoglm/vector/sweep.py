@@ -12,6 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from geoglm.types import INVALID
+from geoglm.vector.growth import counted, longer, taller
 from geoglm.vector.runs import FAR, find_runs, join_corners, measure_runs, number_runs
 from geoglm.vector.settle import gather, renumber, sum_up
 from geoglm.vector.vertices import cross_line, end_line, split_arcs
@@ -170,30 +171,6 @@ def _carried(
 
 
 @njit(cache=True, nogil=True)
-def _longer(array, length, fill):  # type: ignore[no-untyped-def]
-    """The same with room for `length` entries."""
-    longer = np.full(length, fill, array.dtype)
-    longer[: array.size] = array
-    return longer
-
-
-@njit(cache=True, nogil=True)
-def _counted(array, length):  # type: ignore[no-untyped-def]
-    """The same with room for `length` entries, each pointing at itself."""
-    longer = np.arange(length).astype(np.int32)
-    longer[: array.size] = array
-    return longer
-
-
-@njit(cache=True, nogil=True)
-def _taller(array, length):  # type: ignore[no-untyped-def]
-    """The same with room for `length` rows."""
-    taller = np.empty((length, array.shape[1]), array.dtype)
-    taller[: array.shape[0]] = array
-    return taller
-
-
-@njit(cache=True, nogil=True)
 def _sweep(  # type: ignore[no-untyped-def]  # the one loop over rows, for Numba
     classes, certain, row_area, top, last, eight, dissolve, above, above_value, above_label, opened, whole,
     kind, pixels, area, total, sure, least,
@@ -201,7 +178,7 @@ def _sweep(  # type: ignore[no-untyped-def]  # the one loop over rows, for Numba
     """See `Sweep.take`."""
     height, width = classes.shape
     used = opened + 1
-    parent = _counted(np.zeros(0, np.int32), used)
+    parent = counted(np.zeros(0, np.int32), used)
     start, value, label = np.empty_like(above), np.empty_like(above_value), np.zeros_like(above_label)
     column = np.zeros(width + 1, np.int32)
     xy, links = np.empty((4096, 2), np.int32), np.empty((4096, 4), np.int32)
@@ -217,9 +194,9 @@ def _sweep(  # type: ignore[no-untyped-def]  # the one loop over rows, for Numba
             start[1] = FAR
         if used + count > parent.size:
             room = 2 * (used + count)
-            parent, whole = _counted(parent, room), _counted(whole, room)
-            kind, pixels, area = _longer(kind, room, 0), _longer(pixels, room, 0), _longer(area, room, 0)
-            total, sure, least = _longer(total, room, 0), _longer(sure, room, 0), _longer(least, room, 255)
+            parent, whole = counted(parent, room), counted(whole, room)
+            kind, pixels, area = longer(kind, room, 0), longer(pixels, room, 0), longer(area, room, 0)
+            total, sure, least = longer(total, room, 0), longer(sure, room, 0), longer(least, room, 255)
         used = number_runs(above, above_value, above_label, start, value, label, count, parent, used)
         if eight:
             join_corners(above, above_value, above_label, start, value, label, count, whole)
@@ -229,8 +206,8 @@ def _sweep(  # type: ignore[no-untyped-def]  # the one loop over rows, for Numba
             )
         if vertices + above_count + 2 * count > what.size:
             room = 2 * (vertices + above_count + 2 * count)
-            xy, links, sides = _taller(xy, room), _taller(links, room), _taller(sides, room)
-            what = _longer(what, room, 0)
+            xy, links, sides = taller(xy, room), taller(links, room), taller(sides, room)
+            what = longer(what, room, 0)
         line = top + row
         vertices = cross_line(
             line, row == 0 and top > 0, line == 0 or row == height, above, above_value, above_label, start, value,
