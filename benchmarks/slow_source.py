@@ -1,6 +1,9 @@
-"""A file server with a slow line: byte ranges over HTTP, after a latency and at a bandwidth that all requests share.
+"""A scene over a slow line, beside the same scene on disk: a file server with a latency and a bandwidth.
 
-python benchmarks/slow_source.py FOLDER [--port 8088] [--latency 0.02] [--bandwidth 20e6]      serves until stopped
+python benchmarks/slow_source.py SCENE [--latency 0.02] [--bandwidth 20e6] [--runs 5]
+python benchmarks/slow_source.py FOLDER --serve [--port 8088]      serves until stopped
+
+The limit is the longer of two times: that of the scene on disk, and that of its pixels' bytes over the line.
 """
 
 from __future__ import annotations
@@ -8,6 +11,10 @@ from __future__ import annotations
 import argparse
 import re
 import socket
+import statistics
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -132,16 +139,61 @@ class RangeHandler(BaseHTTPRequestHandler):
                 self.wfile.write(part)
 
 
+def pixel_bytes(scene: Path) -> int:
+    """Bytes of the blocks of a TIFF at full resolution, overviews and header left out."""
+    import rasterio
+
+    with rasterio.open(scene) as file:
+        rows, cols = file.block_shapes[0]
+        places = [(r, c) for r in range(-(-file.height // rows)) for c in range(-(-file.width // cols))]
+        numbers = file.indexes if file.interleaving.name == "band" else (1,)
+        sizes = [file.get_tag_item(f"BLOCK_SIZE_{c}_{r}", "TIFF", bidx=b) for b in numbers for r, c in places]
+    return sum(int(s) for s in sizes if s)
+
+
+def seconds(scene: str) -> float:
+    """One run of ``geoglm segment``, polygons left out, after the libraries are loaded."""
+    from geoglm.jobs.segment import segment_file
+    from geoglm.options import SegmentOptions
+
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.monotonic()
+        segment_file(scene, Path(folder) / "out", SegmentOptions(vectors="none"))
+        return time.monotonic() - began
+
+
+def measure(scene: Path, *, latency: float, bandwidth: float, runs: int) -> None:
+    """Print the times on disk, over the line and of the limit; the server is a process of its own."""
+    line = pixel_bytes(scene) / bandwidth
+    given = [scene.parent, "--serve", "--port", "0", "--latency", latency, "--bandwidth", bandwidth]
+    command = [sys.executable, __file__, *map(str, given)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url = f"{server.stdout.readline().split()[-1]}/{scene.name}"
+        seconds(str(scene))  # the compiled network and the disk's cache
+        pairs = [(seconds(str(scene)), seconds(url)) for _ in range(runs)]
+        server.terminate()
+    here, there = (statistics.median(p) for p in zip(*pairs, strict=True))
+    limit = statistics.median(max(line, h) / t for h, t in pairs)
+    print(f"on disk {here:.1f} s, bytes over the line {line:.1f} s, over the line {there:.1f} s")
+    print(f"share of the limit {limit:.2f} (median of {runs})")
+
+
 def main() -> None:
-    """Serve until stopped."""
+    """Serve until stopped, or measure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("path", type=Path)
+    parser.add_argument("--serve", action="store_true", help="serve a folder")
     parser.add_argument("--port", type=int, default=8088)
     parser.add_argument("--latency", type=float, default=0.02, help="seconds before each answer")
     parser.add_argument("--bandwidth", type=float, default=20e6, help="bytes a second")
+    parser.add_argument("--runs", type=int, default=5)
     given = parser.parse_args()
-    with RangeServer(given.folder, latency_s=given.latency, bytes_per_s=given.bandwidth, port=given.port) as server:
-        print(f"serving {given.folder} at {server.url}", flush=True)
+    if not given.serve:
+        measure(given.path, latency=given.latency, bandwidth=given.bandwidth, runs=given.runs)
+        return
+    with RangeServer(given.path, latency_s=given.latency, bytes_per_s=given.bandwidth, port=given.port) as server:
+        print(f"serving {given.path} at {server.url}", flush=True)
         threading.Event().wait()
 
 

@@ -24,7 +24,6 @@ from rasterio.windows import Window
 
 from geoglm.errors import SceneMismatch, SceneNotFound, SceneUnreadable
 from geoglm.io.remote import SceneRef, reading, unreachable
-from geoglm.io.stac import item_vrt
 from geoglm.pixels.valid import valid_pixels
 from geoglm.stats.area import ground_sample_distance
 from geoglm.types import ControlPoint, GeoRef, PixelBox, SceneMeta
@@ -81,6 +80,11 @@ class RasterFile:
             )
             self._has_mask = MaskFlags.per_dataset in dataset.mask_flag_enums[0] and self._alpha is None
             self.meta = self._describe(dataset)
+
+    @property
+    def far(self) -> bool:
+        """Whether it lies elsewhere, where reading takes its time."""
+        return not isinstance(self.path, Path)
 
     def _bytes(self) -> int | None:
         """Size of the file, where that is known."""
@@ -186,7 +190,11 @@ def _opened(path: SceneRef) -> str:
     """What GDAL is to open: a file, or a VRT that stacks the assets of a STAC item."""
     if isinstance(path, Path):
         return str(path)
-    return item_vrt(path) if path.is_item else path.gdal
+    if not path.is_item:
+        return path.gdal
+    from geoglm.io.stac import item_vrt
+
+    return item_vrt(path)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from geoglm.errors import GeoglmError, OutputBusy, OutputError, SceneError
+from geoglm.errors import GeoglmError, OutputBusy, OutputError, SceneError, SceneUnreachable
 
 MANIFEST = "manifest.json"
 OUTPUTS = ("classes", "confidence", "probabilities", "polygons", "quicklook", "summary", "manifest")
@@ -67,7 +67,8 @@ class Stage:
             yield self
         except GeoglmError as error:
             # of a scene that cannot be read nothing is worth keeping, nor of a run that computed nothing
-            if isinstance(error, SceneError) or not any(self.shards.iterdir()):
+            hopeless = isinstance(error, SceneError) and not isinstance(error, SceneUnreachable)
+            if hopeless or not any(self.shards.iterdir()):
                 self.discard()
             raise
         except OSError as error:

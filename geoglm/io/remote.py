@@ -7,11 +7,7 @@ buckets). What is said or written of a scene holds none: neither user names nor 
 from __future__ import annotations
 
 import hashlib
-import http.client
 import re
-import socket
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -91,7 +87,7 @@ class Remote:
             SceneNotFound, SceneUnreachable: it is not there, or cannot be read this way.
         """
         if _over_http(self.url):
-            with _answered(self, urllib.request.Request(self.url)) as answer:
+            with _answered(self) as answer:
                 return bytes(answer.read(ITEM_BYTES))
         if "://" in self.url or self.url.startswith("/vsi"):
             raise SceneUnreachable(str(self), "STAC items are read over https or from this machine; download it first")
@@ -167,9 +163,15 @@ def _over_http(url: str) -> bool:
 
 
 @contextmanager
-def _answered(scene: Remote, request: urllib.request.Request) -> Iterator[Any]:
+def _answered(scene: Remote, **headers: str) -> Iterator[Any]:
     """The answer to a request, with what may go wrong in one line."""
+    import http.client
+    import socket
+    import urllib.error
+    import urllib.request
+
     try:
+        request = urllib.request.Request(scene.url, headers=headers)
         with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             yield answer
     except urllib.error.HTTPError as error:
@@ -184,7 +186,7 @@ def _answered(scene: Remote, request: urllib.request.Request) -> Iterator[Any]:
 
 def _asked(scene: Remote) -> dict[str, str]:
     """Size, date and entity tag, by a request for the first byte."""
-    with _answered(scene, urllib.request.Request(scene.url, headers={"Range": "bytes=0-0"})) as answer:
+    with _answered(scene, Range="bytes=0-0") as answer:
         status, headers = answer.status, answer.headers
     if status != 206:
         raise unreachable(scene, "Range downloading not supported")

@@ -148,8 +148,9 @@ def _stacked(bands: list[Band], assets: Mapping[str, Asset]) -> Xml.Element:
     Xml.SubElement(root, "GeoTransform").text = f"{left!r}, {across!r}, 0, {top!r}, 0, {-down!r}"
     for number, (band, name) in enumerate(zip(bands, _unlike(bands), strict=True), 1):
         asset = assets[band.file]
-        dtype, nodata, units = (each[band.number - 1] for each in (asset.dtypes, asset.nodata, asset.units))
-        node = Xml.SubElement(root, "VRTRasterBand", dataType=GDAL_TYPES.get(dtype, dtype), band=str(number))
+        k = band.number - 1
+        dtype, nodata, units = GDAL_TYPES.get(asset.dtypes[k], "Float32"), asset.nodata[k], asset.units[k]
+        node = Xml.SubElement(root, "VRTRasterBand", dataType=dtype, band=str(number))
         Xml.SubElement(node, "Description").text = name
         if nodata is not None:
             Xml.SubElement(node, "NoDataValue").text = repr(nodata)
@@ -161,7 +162,7 @@ def _stacked(bands: list[Band], assets: Mapping[str, Asset]) -> Xml.Element:
         Xml.SubElement(source, "SourceBand").text = str(band.number)
         size = {"RasterXSize": str(asset.size[0]), "RasterYSize": str(asset.size[1])}
         block = {"BlockXSize": str(asset.block[1]), "BlockYSize": str(asset.block[0])}
-        Xml.SubElement(source, "SourceProperties", size | block | {"DataType": GDAL_TYPES.get(dtype, dtype)})
+        Xml.SubElement(source, "SourceProperties", size | block | {"DataType": dtype})
         _rect(source, "SrcRect", (0.0, 0.0), (float(asset.size[0]), float(asset.size[1])))
         start = (asset.origin[0] - left) / across, (top - asset.origin[1]) / down
         span = asset.size[0] * asset.step[0] / across, asset.size[1] * asset.step[1] / down

@@ -22,6 +22,7 @@ from geoglm.io.remote import SceneRef, scene_ref
 from geoglm.io.styles import classes_style, confidence_style, polygons_style
 from geoglm.io.vectors import AreaOfInterest
 from geoglm.jobs.cache import cache_folder
+from geoglm.jobs.far import read_ahead
 from geoglm.jobs.manifest import describe_run, quick_key
 from geoglm.jobs.maps import Maps
 from geoglm.jobs.pace import remember
@@ -238,14 +239,15 @@ class _Run:
                 finished += shard.box.area
                 self.progress("segmenting", finished, total)
 
-        scorer = ShardScorer(plan, self.aoi)
         place = find_workplace(plan.options.scheduler, threads=plan.workers, client=self.client)
         self.where = place.where
-        if place.open is None:
-            scorer.load()
-        self.progress("segmenting", finished, total)
-        began = time.monotonic()
-        runtime = score_shards(scorer, left, keep, place)
+        with read_ahead(plan, left if place.open is None else ()) as near:
+            scorer = ShardScorer(near, self.aoi)
+            if place.open is None:
+                scorer.load()
+            self.progress("segmenting", finished, total)
+            began = time.monotonic()
+            runtime = score_shards(scorer, left, keep, place)
         share = 1 - sum(s.box.area for s in done) / total
         if place.open is None:
             remember(cache_folder(), plan.pace_key, plan.tile_px * share / max(time.monotonic() - began, 1e-6))
