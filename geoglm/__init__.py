@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from geoglm.errors import GeoglmError
     from geoglm.jobs.assess import assess, sample
     from geoglm.jobs.evaluate import evaluate
+    from geoglm.jobs.polygons import vectorize
     from geoglm.jobs.segment import segment_file
     from geoglm.jobs.train import train
-    from geoglm.jobs.view import load_model, open_scene, segment, vectorize
+    from geoglm.jobs.view import load_model, open_scene, segment
 
 __all__ = [
     "GeoglmError",
@@ -47,7 +48,7 @@ _HOMES = {
     "segment": "geoglm.jobs.view",
     "segment_file": "geoglm.jobs.segment",
     "train": "geoglm.train",
-    "vectorize": "geoglm.jobs.view",
+    "vectorize": "geoglm.jobs.polygons",
 }
 
 

@@ -243,3 +243,59 @@ class EvaluateOptions:
         if not self.scales or not all(0.1 <= s <= 10 for s in self.scales):
             told = ", ".join(f"{s:g}" for s in self.scales) or "none"
             raise PlanError(f"scales {told}: each must lie between 0.1 and 10; give some such as 0.5,1,2")
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """A length in metres on the ground or in pixels."""
+
+    value: float
+    unit: Literal["m", "px"] = "m"
+
+    @classmethod
+    def parse(cls, text: str) -> Length:
+        """From ``1.5`` or ``1.5m`` (metres), or ``2px``.
+
+        Raises:
+            GeoglmError: `text` is no length.
+
+        >>> Length.parse("2px")
+        Length(value=2.0, unit='px')
+        """
+        match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(m|px|)\s*", text)
+        if match is None:
+            raise GeoglmError(f"simplify {text!r} is no length; write metres as 1.5 or pixels as 2px")
+        return cls(float(match[1]), "px" if match[2] == "px" else "m")
+
+    def in_px(self, gsd: float | None) -> float:
+        """In pixels of `gsd` metres; where that is unknown, metres count as pixels."""
+        return self.value if self.unit == "px" or gsd is None else self.value / gsd
+
+
+@dataclass(frozen=True, slots=True)
+class PolygonOptions:
+    """What polygons are made of a map of classes.
+
+    Args:
+        keep: names or values of the classes wanted; None for all.
+        connectivity: 4, or 8 for pixels that touch at a corner to belong together.
+        dissolve: one multipolygon a class.
+        simplify: tolerance of simplification.
+        method: ``visvalingam`` or ``douglas``.
+        smooth: rounds of cutting corners, 0 to 4.
+        min_area: smallest region kept, m² (pixels where the map has no CRS).
+    """
+
+    keep: tuple[str, ...] | None = None
+    connectivity: int = 4
+    dissolve: bool = False
+    simplify: Length = Length(0)
+    method: Literal["visvalingam", "douglas"] = "visvalingam"
+    smooth: int = 0
+    min_area: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_area < float("inf"):
+            raise GeoglmError(f"min-area {self.min_area:g} is no area; give one in m², or 0 to keep all")
+        if self.method not in ("visvalingam", "douglas"):
+            raise GeoglmError(f"method {self.method!r} is unknown; use visvalingam or douglas")

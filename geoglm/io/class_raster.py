@@ -28,7 +28,11 @@ class ClassRaster:
 
     Args:
         path: of the file; its first band is taken.
-        keep: names or values of the classes that are traced; all others count as no data. None for all.
+        keep: names or values of the classes that are wanted; None for all.
+
+    Attributes:
+        legend: what the codes of its `rows` stand for.
+        kept: ``(256,)`` True for the codes of the classes that are wanted.
 
     Raises:
         SceneMismatch: it holds no classes, or more than 255, or none of a name in `keep`.
@@ -44,7 +48,7 @@ class ClassRaster:
         values = np.arange(256) if self._plain else self._values()
         self.legend = Legend.of(self.classes, (*values.tolist(), *[0] * (256 - len(values))))
         self._values_there = values
-        self._kept = self._chosen(keep)
+        self.kept = self._chosen(keep)
 
     def _named(self) -> tuple[LandClass, ...]:
         """The legend that geoglm writes into its maps; empty for other rasters."""
@@ -81,7 +85,7 @@ class ClassRaster:
         return np.array(sorted(found), np.int64)
 
     def _chosen(self, keep: Sequence[str] | None) -> NDArray[np.bool_]:
-        """``(256,)`` True for the codes that are traced."""
+        """``(256,)`` True for the codes of the classes that are wanted."""
         there = np.arange(256) < len(self._values_there)
         there[INVALID] = False
         if keep is None:
@@ -99,11 +103,8 @@ class ClassRaster:
 
     def rows(self) -> Iterator[NDArray[np.uint8]]:
         """``(y, x)`` uint8 codes of some rows at a time, 255 for no data; `legend` tells what they stand for."""
-        every = bool(self._kept[: min(len(self._values_there), INVALID)].all())
         for pixels, valid in self._blocks():
             codes: NDArray[np.uint8] = pixels.astype(np.uint8, copy=False) if self._plain else self._coded(pixels)
-            if not every:
-                codes = np.where(self._kept[codes], codes, np.uint8(INVALID))
             if not self._plain or self.meta.mask != ("nodata",):
                 codes = np.where(valid, codes, np.uint8(INVALID))
             yield codes

@@ -19,7 +19,7 @@ from geoglm.io.pyramid import Gathered
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.stats.area import class_counts
 from geoglm.tiling.shards import Shard
-from geoglm.types import INVALID, PixelBox, Scores
+from geoglm.types import PixelBox, Scores
 
 OPEN_SHARDS = 64
 """Shards whose files are open at a time while blocks are gathered."""
@@ -76,14 +76,16 @@ class Maps:
         """The draft of a map."""
         return self.stage.drafts / f"{name}.tif"
 
-    def merge_small(self, least_px: int) -> NDArray[np.int32]:
-        """Merge regions of classes of fewer than `least_px` pixels into their neighbours, and count anew."""
+    def merge_small(self, min_area: float) -> NDArray[np.int32]:
+        """Merge regions smaller than `min_area` m² (pixels where unknown) into their neighbours, and count anew."""
+        from geoglm.jobs.vectorize import merge_small  # Numba loads here
+
         scratch = self.stage.folder / "classes.npy"
         classes: NDArray[np.uint8] = np.lib.format.open_memmap(scratch, "w+", np.uint8, self.scene.shape)
         written = RasterFile(self.path("classes"))
         for box in self.scene.blocks(STRIP_PX):
             classes[box.within(self.scene)] = written.read(box, [0])[0][0]
-        merge_small(classes, least_px)
+        merge_small(classes, self.plan.source.meta.georef, min_area)
         self._write("classes", array_blocks(classes, "mode"))
         return class_counts(classes, self.values)
 
@@ -109,20 +111,3 @@ class Maps:
 
     def _opened(self, row: int, col: int) -> ShardParts:
         return self.stage.load_shard(self.plan.layout.shard(row, col).name)
-
-
-def merge_small(classes: NDArray[np.uint8], least_px: int) -> None:
-    """Merge regions of fewer than `least_px` pixels into their largest neighbour, in place.
-
-    GDAL's sieve merges only into neighbours that are large enough themselves, so the limit is doubled step by
-    step: regions grow together before they are judged by the next.
-    """
-    from rasterio.features import sieve
-
-    valid = classes != INVALID
-    least_px = min(least_px, classes.size - 1)
-    size = 2
-    while size < 2 * least_px:
-        classes[:] = sieve(np.asarray(classes), size=min(size, least_px), mask=valid, connectivity=4)
-        classes[~valid] = INVALID
-        size *= 2

@@ -256,13 +256,8 @@ class _Run:
     def _rasters(self) -> NDArray[np.int32]:
         """Shards into files; ``(y, class)`` pixels of each class in each row."""
         self.maps.write(lambda done, total: self.progress("writing rasters", done, total))
-        return self.maps.merge_small(self._smallest_px()) if self.plan.options.min_area > 0 else self.maps.counts()
-
-    def _smallest_px(self) -> int:
-        """The least number of pixels of a region that is kept."""
-        areas = pixel_areas(self.meta.georef, self.meta.height, self.meta.width)
-        pixel = 1.0 if areas is None else float(np.median(areas))
-        return max(1, int(np.ceil(self.plan.options.min_area / pixel)))
+        least = self.plan.options.min_area
+        return self.maps.merge_small(least) if least > 0 else self.maps.counts()
 
     def _vectors(self) -> None:
         """Polygons, where they are wanted."""

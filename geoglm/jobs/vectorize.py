@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,19 +17,86 @@ from geoglm.io.class_raster import ClassRaster, ConfidenceRaster
 from geoglm.io.polygon_files import SUFFIXES, write_polygons
 from geoglm.io.polygon_table import Legend, PolygonTable
 from geoglm.jobs.ahead import ahead
-from geoglm.stats.area import pixel_areas
+from geoglm.options import PolygonOptions
+from geoglm.stats.area import ground_sample_distance, pixel_areas
 from geoglm.stats.lengths import unit_lengths
-from geoglm.types import GeoRef, LandClass, SceneMeta
+from geoglm.types import INVALID, GeoRef, SceneMeta
+from geoglm.vector.merge import becomes, merged
 from geoglm.vector.trace import PLAIN, Ground, Rows, TraceRules, trace
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-BLOCK = 512
-"""Rows taken at a time from maps that lie on disk."""
+    from geoglm.vector.polygons import Polygons
 
 Progress = Callable[[str, int, int], None]
 """Called with the phase, and the pixels done and to do in it."""
+
+BLOCK_PX = 1 << 23
+"""Pixels taken at a time from maps in memory, about."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassMap:
+    """A map of classes that can be read from top to bottom, more than once.
+
+    Args:
+        shape: height and width.
+        legend: what its values stand for.
+        confident: whether confidence comes with the classes.
+        rows: begins to read.
+        kept: ``(256,)`` True for the values that are wanted; None for all.
+    """
+
+    georef: GeoRef
+    shape: tuple[int, int]
+    legend: Legend
+    confident: bool
+    rows: Callable[[], Iterator[Rows]]
+    kept: NDArray[np.bool_] | None = None
+
+    def ground(self) -> Ground:
+        """How its pixels lie: areas in m² and lengths in metres, or in pixels and units of the map where unknown."""
+        return ground_of(self.georef, *self.shape)
+
+    def rules(self, options: PolygonOptions) -> TraceRules:
+        """The options with their lengths in pixels."""
+        gsd = ground_sample_distance(self.georef, *self.shape)
+        return TraceRules(
+            options.connectivity, options.dissolve, options.simplify.in_px(gsd), options.method, options.smooth
+        )
+
+    def merged(self, min_area: float, progress: Progress) -> ClassMap:
+        """The same map without regions smaller than `min_area` m² (pixels where unknown), see `geoglm.vector.merge`."""
+        become = find_small(self.classes(progress), self.georef, self.shape, min_area)
+
+        def rows() -> Iterator[Rows]:
+            sure: list[NDArray[np.uint8] | None] = []
+
+            def classes() -> Iterator[NDArray[np.uint8]]:
+                for some, certain in self.rows():
+                    sure.append(certain)
+                    yield some
+
+            for some in merged(classes(), self.shape[1], become):
+                yield some, sure.pop()
+
+        return replace(self, rows=rows)
+
+    def wanted(self) -> ClassMap:
+        """The same map with no data where a class is not wanted."""
+        if self.kept is None or self.kept[:INVALID].all():
+            return self
+        becomes_of = np.where(self.kept, np.arange(256), INVALID).astype(np.uint8)
+        return replace(self, rows=lambda: ((becomes_of[some], sure) for some, sure in self.rows()))
+
+    def classes(self, progress: Progress) -> Iterator[NDArray[np.uint8]]:
+        """Its rows without their confidence."""
+        done = 0
+        for some, _ in self.rows():
+            yield some
+            done += some.size
+            progress("measuring regions", done, self.shape[0] * self.shape[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +119,7 @@ class VectorizeResult:
 
 
 def ground_of(georef: GeoRef, height: int, width: int) -> Ground:
-    """How the pixels of a map lie: areas in m² and lengths in metres, in pixels and units of the map where unknown."""
+    """See `ClassMap.ground`."""
     transform = georef.transform or Affine.identity()
     areas, lengths = pixel_areas(georef, height, width), unit_lengths(georef, height, width)
     if areas is None or lengths is None:
@@ -60,37 +127,29 @@ def ground_of(georef: GeoRef, height: int, width: int) -> Ground:
     return Ground(transform, areas, lengths)
 
 
-def rows_of(classes: NDArray[np.uint8], confidence: NDArray[np.uint8] | None) -> Iterator[Rows]:
-    """Maps, in memory or on disk, as rows."""
-    for top in range(0, len(classes), BLOCK):
-        place = slice(top, top + BLOCK)
-        yield np.asarray(classes[place]), None if confidence is None else np.asarray(confidence[place])
+def find_small(
+    classes: Iterable[NDArray[np.uint8]], georef: GeoRef, shape: tuple[int, int], min_area: float
+) -> NDArray[np.uint8]:
+    """What becomes of every region where those under `min_area` m² (pixels where unknown) are merged, see `becomes`."""
+    ground, t = ground_of(georef, *shape), georef.transform or Affine.identity()
+    x, y = ground.scale[shape[0] // 2]
+    edges = float(np.hypot(t.a * x, t.d * y)), float(np.hypot(t.b * x, t.e * y))
+    return becomes(classes, shape[1], ground.row_area, min_area, edges)
 
 
-def polygons(
-    classes: NDArray[np.uint8],
-    confidence: NDArray[np.uint8] | None,
-    georef: GeoRef,
-    scheme: Sequence[LandClass],
-    *,
-    rules: TraceRules = PLAIN,
-) -> GeoDataFrame:
-    """Every region of one class as a polygon along pixel edges.
-
-    Args:
-        classes: ``(y, x)`` uint8, 255 where there is no class.
-        confidence: ``(y, x)`` uint8 percent; None leaves its columns out.
-        scheme: names of the class values.
-
-    Returns:
-        Columns as `PolygonTable` describes.
-    """
-    import geopandas
-
+def merge_small(classes: NDArray[np.uint8], georef: GeoRef, min_area: float) -> None:
+    """Merge the small regions of a map in place; it may lie on disk."""
     height, width = classes.shape
-    table = PolygonTable(georef, Legend.of(scheme), confidence is not None, multi=rules.multi)
-    traced = trace(rows_of(classes, confidence), (height, width), ground_of(georef, height, width), rules)
-    return geopandas.GeoDataFrame.from_arrow(table.as_arrow(traced))
+    step = max(BLOCK_PX // width, 1)
+
+    def rows() -> Iterator[NDArray[np.uint8]]:
+        for top in range(0, height, step):
+            yield np.ascontiguousarray(classes[top : top + step])
+
+    become, top = find_small(rows(), georef, classes.shape, min_area), 0
+    for some in merged(rows(), width, become):
+        classes[top : top + len(some)] = some
+        top += len(some)
 
 
 def write_traced(
@@ -106,49 +165,76 @@ def write_traced(
     return write_polygons(table, ahead(trace(ahead(rows), (meta.height, meta.width), ground, rules)), path)
 
 
-def vectorize_file(
-    classes: Path,
-    output: Path,
-    *,
-    confidence: Path | None = None,
-    keep: Sequence[str] | None = None,
-    rules: TraceRules = PLAIN,
-    progress: Progress = lambda phase, done, total: None,
-) -> VectorizeResult:
-    """Polygons of a class raster into a file, row by row: neither is ever in memory as a whole.
+def _traced(what: ClassMap, options: PolygonOptions, progress: Progress) -> tuple[PolygonTable, Iterator[Polygons]]:
+    """The table and the polygons of a map, which are made as they are asked for."""
+    rules = what.rules(options)
+    table = PolygonTable(what.georef, what.legend, what.confident, multi=rules.multi)
+    if options.min_area > 0:
+        what = what.merged(options.min_area, progress)
+    what = what.wanted()
+
+    def rows() -> Iterator[Rows]:
+        done = 0
+        for some in what.rows():
+            yield some
+            done += some[0].size
+            progress("tracing polygons", done, what.shape[0] * what.shape[1])
+
+    return table, trace(ahead(rows()), what.shape, what.ground(), rules)
+
+
+def silent(phase: str, done: int, total: int) -> None:
+    """Report nothing."""
+
+
+def polygon_frame(what: ClassMap, options: PolygonOptions, progress: Progress = silent) -> GeoDataFrame:
+    """Polygons of a map, all in memory, with the columns of `PolygonTable` but for the boxes."""
+    import geopandas
+
+    table, traced = _traced(what, options, progress)
+    return geopandas.GeoDataFrame.from_arrow(table.as_arrow(traced))
+
+
+def polygon_file(what: ClassMap, output: Path, options: PolygonOptions, progress: Progress = silent) -> VectorizeResult:
+    """Polygons of a map into a file, row by row: neither is ever in memory as a whole.
 
     Args:
-        classes: raster of one band of whole numbers, of any making.
-        output: file to write, in the format of its suffix: ``.gpkg``, ``.parquet`` or ``.fgb``.
-        confidence: raster of the same size that tells how sure the map is.
-        keep: names or values of the classes wanted; None for all.
+        output: file to write, in the format of its suffix: ``.gpkg``, ``.parquet`` or ``.fgb``. It appears whole.
 
     Raises:
-        GeoglmError: of the kind that says what is wrong.
+        OutputError: there is no such format or folder.
     """
     began = time.monotonic()
     if output.suffix not in SUFFIXES:
         raise OutputError(f"{output}: ends in none of {', '.join(sorted(SUFFIXES))}, which tell the format")
     if not output.parent.is_dir():
         raise OutputError(f"{output.parent}: no such folder; make it first or choose another -o")
-    source = ClassRaster(classes, keep)
-    meta = source.meta
+    draft = output.with_name(f".{output.name}.draft{output.suffix}")
+    try:
+        table, traced = _traced(what, options, progress)
+        count = write_polygons(table, ahead(traced), draft)
+        draft.replace(output)
+    finally:
+        draft.unlink(missing_ok=True)
+    lacks = what.georef.lacks()
+    seconds = time.monotonic() - began
+    return VectorizeResult(output, count, what.shape[0] * what.shape[1], seconds, () if lacks is None else (lacks,))
+
+
+def raster_map(classes: Path, confidence: Path | None, options: PolygonOptions) -> ClassMap:
+    """The map in a class raster of any making, with its confidence from another raster of its size.
+
+    Raises:
+        SceneError: of the kind that says what is wrong.
+    """
+    source = ClassRaster(classes, options.keep)
     sure = None if confidence is None else ConfidenceRaster(confidence, source)
-    total = meta.box.area
+    meta = source.meta
 
     def rows() -> Iterator[Rows]:
         top = 0
         for codes in source.rows():
             yield codes, None if sure is None else sure.read(top, len(codes))
             top += len(codes)
-            progress("tracing polygons", top * meta.width, total)
 
-    table = PolygonTable(meta.georef, source.legend, sure is not None, multi=rules.multi)
-    draft = output.with_name(f".{output.name}.draft{output.suffix}")
-    try:
-        count = write_traced(rows(), meta, table, draft, rules)
-        draft.replace(output)
-    finally:
-        draft.unlink(missing_ok=True)
-    lacks = meta.georef.lacks()
-    return VectorizeResult(output, count, total, time.monotonic() - began, () if lacks is None else (lacks,))
+    return ClassMap(meta.georef, (meta.height, meta.width), source.legend, sure is not None, rows, source.kept)

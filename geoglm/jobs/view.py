@@ -1,4 +1,4 @@
-"""The Python face: scenes and maps as lazy xarray objects, polygons as a GeoDataFrame."""
+"""The Python face: scenes and maps as lazy xarray objects."""
 
 from __future__ import annotations
 
@@ -12,23 +12,21 @@ import xarray as xr
 
 from geoglm.errors import GeoglmError
 from geoglm.io.geotiff import RasterFile
-from geoglm.io.lazy import Chunks, DataArrayScene, georef_of, lazy_blocks, located, scene_array
+from geoglm.io.lazy import Chunks, DataArrayScene, lazy_blocks, located, scene_array
 from geoglm.io.remote import scene_ref
 from geoglm.io.source import Source
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.jobs.planning import make_plan
 from geoglm.jobs.scorer import ShardScorer
-from geoglm.jobs.vectorize import polygons
 from geoglm.options import HaloRule, PatchRule, SegmentOptions, parse_memory, parse_scale
 from geoglm.registry.catalog import find
 from geoglm.registry.package import ModelPackage
 from geoglm.tiling.grid import TileGrid
 from geoglm.tiling.shards import ShardLayout
-from geoglm.types import INVALID, LandClass
+from geoglm.types import INVALID
 
 if TYPE_CHECKING:
     from distributed import Client
-    from geopandas import GeoDataFrame
 
 
 def open_scene(path: str | Path, *, model: str | None = None) -> xr.DataArray:
@@ -173,37 +171,6 @@ def _lazy_map(plan: SegmentPlan) -> xr.Dataset:
         maps["probabilities"] = located(every, meta.georef)
     attrs: dict[str, Any] = {"model": card.name, "scene": meta.name, "notes": list(plan.notes)}
     return xr.Dataset(maps, attrs=attrs | {"plan": str(plan.describe())})
-
-
-def vectorize(classes: xr.DataArray, confidence: xr.DataArray | None = None) -> GeoDataFrame:
-    """Polygons of a class map, one for every connected region of a class, along pixel edges.
-
-    Args:
-        classes: ``(y, x)`` uint8, 255 (or ``attrs["nodata"]``) where there is no class.
-        confidence: ``(y, x)`` in 0…1, for the mean confidence of each polygon.
-
-    Returns:
-        Columns ``class_id``, ``class_name``, ``area_m2`` (``area_px`` without a CRS), ``pixels`` and, where
-        `confidence` is given, ``mean_confidence``.
-
-    Raises:
-        GeoglmError: the map is not two-dimensional with values 0 to 255.
-    """
-    if classes.dims != ("y", "x") or classes.dtype != np.uint8:
-        raise GeoglmError(f"vectorize wants a (y, x) uint8 class map, not {classes.dims} {classes.dtype}")
-    if confidence is None:
-        values, certain = classes.values, None
-    else:
-        values, share = dask.compute(classes.data, confidence.data)
-        certain = np.where(np.isnan(share), INVALID, np.rint(share * 100)).astype(np.uint8)
-    nodata = classes.attrs.get("nodata", INVALID)
-    if nodata not in (None, INVALID):
-        values = np.where(values == nodata, np.uint8(INVALID), values)
-    meanings = list(classes.attrs.get("class_names", str(classes.attrs.get("flag_meanings", "")).split()))
-    colours = str(classes.attrs.get("flag_colors", "")).split() or ["#808080"] * len(meanings)
-    flags = classes.attrs.get("flag_values", [])
-    scheme = [LandClass(int(v), n, c) for v, n, c in zip(flags, meanings, colours, strict=False)]
-    return polygons(values, certain, georef_of(classes), scheme)
 
 
 def load_model(name: str) -> ModelPackage:

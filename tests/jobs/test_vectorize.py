@@ -6,13 +6,19 @@ from pathlib import Path
 import geopandas
 import numpy as np
 import pytest
+import shapely
 from click.testing import CliRunner
+from geopandas.testing import assert_geodataframe_equal
+from rasterio.features import rasterize
 
+import geoglm
 from geoglm.apps.cli_vectorize import vectorize
 from geoglm.errors import GeoglmError
+from geoglm.io.geotiff import RasterFile
 from geoglm.jobs.ahead import ahead
-from geoglm.jobs.vectorize import vectorize_file
-from tests.conftest import write_scene
+from geoglm.jobs.vectorize import VectorizeResult, merge_small, polygon_file, raster_map
+from geoglm.options import PolygonOptions
+from tests.conftest import UTM, write_scene
 from tests.vector.maps import noise
 
 LEGEND = json.dumps([{"value": 1, "name": "dense wood", "colour": "#00ff00"}])
@@ -22,9 +28,14 @@ def raster(folder: Path, classes: np.ndarray, **profile: object) -> Path:
     return write_scene(folder / "map.tif", classes[None], **profile)
 
 
+def write(path: Path, output: Path, confidence: Path | None = None, **given: object) -> VectorizeResult:
+    options = PolygonOptions(**given)
+    return polygon_file(raster_map(path, confidence, options), output, options)
+
+
 def traced(path: Path, **given: object) -> geopandas.GeoDataFrame:
     output = path.with_name("out.parquet")
-    result = vectorize_file(path, output, **given)
+    result = write(path, output, **given)
     frame = geopandas.read_parquet(output)
     assert result.polygons == len(frame)
     return frame
@@ -51,11 +62,11 @@ def test_only_the_classes_that_are_wanted_by_name_or_value(tmp_path: Path) -> No
 
     with rasterio.open(path, "r+") as file:
         file.update_tags(CLASSES=LEGEND)
-    frame = traced(path, keep=["Dense-wood", "3"])
+    frame = traced(path, keep=("Dense-wood", "3"))
     assert pixels(frame) == {1: int((classes == 1).sum()), 3: int((classes == 3).sum())}
     assert set(frame.class_name) == {"dense wood", "class 3"}
     with pytest.raises(GeoglmError, match="no class 'water'; there are dense wood"):
-        traced(path, keep=["water"])
+        traced(path, keep=("water",))
 
 
 def test_confidence_is_percent_or_share(tmp_path: Path) -> None:
@@ -92,9 +103,9 @@ def test_what_cannot_be_is_refused_in_a_line(tmp_path: Path) -> None:
         "no such file": (tmp_path / "none.tif", out),
     }.items():
         with pytest.raises(GeoglmError, match=message):
-            vectorize_file(*arguments)
+            write(*arguments)
     with pytest.raises(GeoglmError, match="the confidence must be that of the map"):
-        vectorize_file(good, out, confidence=many)
+        write(good, out, many)
     assert not out.exists()
 
 
@@ -105,3 +116,51 @@ def test_working_ahead_keeps_the_order_and_raises_what_went_wrong() -> None:
     some = ahead(iter(range(100)))
     assert next(some) == 0
     some.close()
+
+
+def test_drawn_polygons_from_the_command_line_are_a_coverage(tmp_path: Path) -> None:
+    classes = noise(50, 3)
+    path, output = raster(tmp_path, classes, nodata=255), tmp_path / "drawn.fgb"
+    drawing = ["--min-area", "3", "--simplify", "0.6", "--smooth", "2", "--method", "douglas"]
+    told = CliRunner().invoke(vectorize, [str(path), "-o", str(output), *drawing], catch_exceptions=False)
+    assert told.exit_code == 0
+    frame = geopandas.read_file(output)
+    assert frame.area_m2.min() >= 3
+    assert np.isclose(frame.area_m2.sum(), 0.25 * classes.size)
+    assert np.isclose(frame.geometry.area.sum(), 0.25 * classes.size)
+    assert shapely.coverage_is_valid(frame.geometry.to_numpy())
+    assert (frame.geometry.area != frame.area_m2).any()
+
+
+def test_small_regions_are_merged_before_classes_are_chosen(tmp_path: Path) -> None:
+    classes = np.zeros((9, 9), np.uint8)
+    classes[4, 4] = 1
+    path = raster(tmp_path, classes, nodata=255)
+    assert pixels(traced(path, keep=("1",))) == {1: 1}
+    assert pixels(traced(path, keep=("1",), min_area=1.0)) == {}
+    assert pixels(traced(path, keep=("0",), min_area=1.0)) == {0: 81}
+
+
+def test_a_map_in_a_file_and_in_an_array_give_the_same_frame(tmp_path: Path) -> None:
+    path = raster(tmp_path, noise(30, 3), nodata=255)
+    sure = write_scene(tmp_path / "sure.tif", noise(30, 100)[None])
+    from_file = geoglm.vectorize(path, sure, simplify="2px", smooth=1)
+    classes = geoglm.open_scene(path)[0]
+    confidence = geoglm.open_scene(sure)[0] / np.float32(100)
+    from_array = geoglm.vectorize(classes, confidence.drop_vars("band"), simplify=1.0, smooth=1)
+    assert_geodataframe_equal(from_file, from_array)
+    written = geoglm.vectorize(classes, output=tmp_path / "out.gpkg")
+    assert written.polygons == len(from_array)
+    with pytest.raises(GeoglmError, match="in an array"):
+        geoglm.vectorize(classes, sure)
+    with pytest.raises(GeoglmError, match="no length"):
+        geoglm.vectorize(path, simplify="two")
+
+
+def test_a_map_is_merged_in_place_as_it_is_row_by_row(tmp_path: Path) -> None:
+    classes = noise(40, 2)
+    path = raster(tmp_path, classes, nodata=255)
+    merge_small(classes, RasterFile(path).meta.georef, 2.0)
+    frame = traced(path, min_area=2.0)
+    painted = rasterize(zip(frame.geometry, frame.class_id, strict=True), classes.shape, transform=UTM, dtype="uint8")
+    assert (painted == classes).all()
