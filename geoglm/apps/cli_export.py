@@ -32,7 +32,6 @@ def export(model: str, output: Path, onnx: bool, int8: bool, calibrate: tuple[Pa
     """
     from geoglm.jobs.compress import export_model
 
-    form = "onnx" if onnx and not int8 else "openvino"
-    made = export_model(model, output, form=form, int8=int8, scenes=calibrate)
+    made = export_model(model, output, form="onnx" if onnx else "openvino", int8=int8, scenes=calibrate)
     same = "" if made.same_class is None else f", the same class as before on {made.same_class:.1%} of pixels"
     click.echo(f"{made.package.folder}: {made.megabytes:.1f} MB{same}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont, ImageFont
+
+    Font = FreeTypeFont | ImageFont
 
 PANEL, GAP, LINE = 540, 18, 26
 """Width of a picture, space between things, and height of a line of text, px."""
@@ -71,9 +73,9 @@ def write_quicklook(
         classes, confidence: ``(y, x)``, of any size with the same proportions.
         shares: class value → share of the valid area, for the legend.
     """
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
-    font = _font(ImageFont)
+    font = _font()
     height, width = classes.shape
     tall = round(PANEL * float(np.clip(height / width, 0.25, 3.0)))
     legend = _legend(scheme, shares, font)
@@ -102,13 +104,15 @@ def write_quicklook(
     sheet.save(path)
 
 
-def _font(fonts: Any) -> FreeTypeFont | ImageFont:
+def _font() -> Font:
     """DejaVu, which knows most letters and lies with matplotlib; that itself takes a second to import."""
+    from PIL import ImageFont
+
     found = find_spec("matplotlib")
     for folder in (found.submodule_search_locations or []) if found else []:
         if (file := Path(folder) / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf").exists():
-            return fonts.truetype(str(file), 15)
-    return fonts.load_default(15)
+            return ImageFont.truetype(str(file), 15)
+    return ImageFont.load_default(15)
 
 
 def _fitted(picture: Image, size: tuple[int, int]) -> Image:
@@ -125,20 +129,18 @@ class _Entry:
     colour: str
     text: str
 
-    def width(self, font: FreeTypeFont | ImageFont) -> int:
+    def width(self, font: Font) -> int:
         """Of swatch and text, px."""
         return int(22 + font.getlength(self.text) + GAP)
 
-    def draw(self, draw: ImageDraw, at: tuple[int, int], font: FreeTypeFont | ImageFont) -> None:
+    def draw(self, draw: ImageDraw, at: tuple[int, int], font: Font) -> None:
         """Swatch and text with their upper left corner at a place."""
         left, top = at
         draw.rectangle((left, top + 2, left + 15, top + 17), fill=self.colour, outline=GREY)
         draw.text((left + 22, top + 10), self.text, "black", font, anchor="lm")
 
 
-def _legend(
-    scheme: Sequence[LandClass], shares: dict[int, float], font: FreeTypeFont | ImageFont
-) -> list[list[tuple[_Entry, int]]]:
+def _legend(scheme: Sequence[LandClass], shares: dict[int, float], font: Font) -> list[list[tuple[_Entry, int]]]:
     """Entries with where they begin, line by line."""
     lines: list[list[tuple[_Entry, int]]] = [[]]
     left = GAP

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -72,22 +73,18 @@ def export_model(
     with tempfile.TemporaryDirectory(prefix="geoglm-") as scratch:
         path, entry = _graph(package, Path(scratch))
         card = dict(package.card.data) | {"geoglm:exported_from": _origin(package)}
-        same = None
+        same, save = None, partial(_copy, path)
         if int8:
             graph, facts = _in_8_bits(path, entry, package, scenes)
             same = float(facts["same_class_as_float32"])
             card |= {"geoglm:quantisation": facts}
-            entry, save = replace(entry, file=OPENVINO), lambda folder: _save(graph, folder)
+            save = partial(_save, graph)
         elif form == "openvino":
-            import openvino as ov
-
-            graph = ov.Core().read_model(path)
-            entry, save = replace(entry, file=OPENVINO), lambda folder: _save(graph, folder)
-        elif entry.file == ONNX:
-            save = lambda folder: Path(shutil.copyfile(path, folder / ONNX))  # noqa: E731
-        else:
+            save = partial(_convert, path)
+        elif entry.file != ONNX:
             raise BadPackage(package.folder, "its graph is OpenVINO's, which ONNX cannot be made of; use --openvino")
-        made = write_graph_package(output, card, replace(entry, weights_sha256=None), save)
+        file = OPENVINO if int8 or form == "openvino" else ONNX
+        made = write_graph_package(output, card, replace(entry, file=file, weights_sha256=None), save)
     size = sum(f.stat().st_size for f in made.folder.iterdir() if f.suffix != ".json")
     return Exported(made, size / 1e6, same)
 
@@ -106,6 +103,16 @@ def _graph(package: ModelPackage, scratch: Path) -> tuple[Path, GraphEntry]:
 
 def _origin(package: ModelPackage) -> dict[str, str]:
     return {"name": package.card.name, "version": package.card.version, "sha256": package.sha256}
+
+
+def _copy(path: Path, folder: Path) -> None:
+    shutil.copyfile(path, folder / ONNX)
+
+
+def _convert(path: Path, folder: Path) -> None:
+    import openvino as ov
+
+    _save(ov.Core().read_model(path), folder)
 
 
 def _save(graph: Any, folder: Path) -> None:

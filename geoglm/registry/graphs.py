@@ -93,7 +93,7 @@ def _with_fixed_padding(network: nn.Module) -> nn.Module:
     the kernel is longer than the step, the odd pixel at the end. Worked out, it is arithmetic on symbols that takes
     torch's exporter many minutes.
     """
-    from timm.layers import Conv2dSame
+    from timm.layers.conv2d_same import Conv2dSame
     from torch import nn
 
     for parent in list(network.modules()):
