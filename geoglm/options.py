@@ -102,6 +102,23 @@ def parse_offset(text: str) -> float | Literal["auto"]:
     return value
 
 
+def parse_seconds(text: str | None) -> float | None:
+    """Seconds of a duration such as ``90``, ``60s``, ``2.5min`` or ``1h``.
+
+    Raises:
+        PlanError: `text` is none.
+
+    >>> parse_seconds("2min")
+    120.0
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h)?\s*", text)
+    if match is None or not (seconds := float(match[1]) * {"h": 3600, "m": 60, "min": 60}.get(match[2], 1)):
+        raise PlanError(f"time budget {text!r} is no duration; write it as 60s or 2min")
+    return seconds
+
+
 @dataclass(frozen=True, slots=True)
 class SchedulerRule:
     """Where shards are scored: threads of this process, processes on this machine, or a dask cluster; or ``auto``."""
@@ -156,6 +173,8 @@ class SegmentOptions:
         min_area: smallest region kept, m² (pixels where the scene has no CRS).
         aoi: file with polygons; pixels outside are not classified.
         scheduler: where shards are scored; the map does not depend on it.
+        time_budget: seconds that the run may take; shards are looked at more coarsely where it must. None for as long
+            as it takes.
     """
 
     model: str = "auto"
@@ -176,6 +195,7 @@ class SegmentOptions:
     min_area: float = 0.0
     aoi: Path | None = None
     scheduler: SchedulerRule = SchedulerRule("threads")
+    time_budget: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_area < float("inf"):
@@ -191,6 +211,10 @@ class SegmentOptions:
             raise PlanError(f"vectors {self.vectors!r} is unknown; use gpkg, parquet, fgb or none")
         if self.resample is not None and not 0 < self.resample < 1e6:
             raise PlanError(f"resample {self.resample:g} is no ground sample distance in metres; try 0.5 or 10")
+        if self.time_budget is not None and self.scheduler.name != "threads":
+            raise PlanError("a time budget works with --scheduler threads; leave one of the two out")
+        if self.time_budget is not None and self.resample is not None:
+            raise PlanError("a time budget chooses the resolution itself; leave --resample out")
         if self.device not in ("auto", "cpu", "torch-cpu", "cuda"):
             raise PlanError(f"device {self.device!r} is unknown; use auto, cpu, torch-cpu or cuda")
 

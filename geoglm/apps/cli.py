@@ -105,6 +105,10 @@ main.add_command(vectorize)
 )
 @click.option("--aoi", type=click.Path(path_type=Path), help="File with polygons; pixels outside are not classified.")
 @click.option(
+    "--time-budget",
+    help="Be done in about this time, e.g. 60s or 5min: parts are looked at more coarsely where there is too little.",
+)
+@click.option(
     "--scheduler",
     default="threads",
     show_default=True,

@@ -16,6 +16,7 @@ from geoglm.options import (
     parse_memory,
     parse_offset,
     parse_scale,
+    parse_seconds,
 )
 
 if TYPE_CHECKING:
@@ -93,4 +94,5 @@ def parsed(given: dict[str, Any]) -> SegmentOptions:
         min_area=given.get("min_area", 0.0),
         aoi=given.get("aoi"),
         scheduler=SchedulerRule.parse(given.get("scheduler", "threads")),
+        time_budget=parse_seconds(given.get("time_budget")),
     )

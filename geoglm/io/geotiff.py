@@ -146,6 +146,14 @@ class RasterFile:
         with _readable(self.path):
             return self._pixels(bands, window=window)
 
+    def read_thin(
+        self, box: PixelBox, bands: Sequence[int], *, shape: tuple[int, int]
+    ) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        """`box` in fewer pixels, ``(band, *shape)``, each a mean; from overviews of the file where it has them."""
+        window = Window(box.left, box.top, box.width, box.height)
+        with _readable(self.path):
+            return self._pixels(bands, window=window, out=shape)
+
     def preview(self, bands: Sequence[int], *, side_px: int) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         """See `Source.preview`; overviews of the file are used where it has them."""
         thin = max(1.0, max(self.meta.height, self.meta.width) / side_px)
@@ -162,7 +170,9 @@ class RasterFile:
         def shaped(count: int | None) -> tuple[int, ...] | None:
             return None if out is None else (out if count is None else (count, *out))
 
-        pixels = dataset.read(numbers, window=window, out_shape=shaped(len(numbers)), out_dtype=self.meta.dtype)
+        how = Resampling.average if window is not None and out is not None else Resampling.nearest
+        size = {"window": window, "out_shape": shaped(len(numbers)), "out_dtype": self.meta.dtype}
+        pixels = dataset.read(numbers, resampling=how, **size)
         mask = None
         if self._alpha is not None:
             mask = dataset.read(self._alpha, window=window, out_shape=shaped(None)) > 0

@@ -80,6 +80,7 @@ class SegmentPlan:
             self.device,
             self.options.probabilities,
             self.options.resample,
+            self.options.time_budget,
             None if self.options.aoi is None else _stamp(self.options.aoi),
         ]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

@@ -9,6 +9,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from geoglm.errors import BadPackage, SceneMismatch
 from geoglm.infer.predict import Predictor
 from geoglm.io.source import read_padded
@@ -17,6 +20,7 @@ from geoglm.jobs.network import predictor_of
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.pixels.scale import network_dtype
 from geoglm.registry.catalog import find
+from geoglm.tiling.shards import Shard
 from geoglm.types import Scores
 
 
@@ -43,14 +47,18 @@ class ShardScorer:
 
     def score(self, row: int, col: int) -> Scores:
         """Scores of the shard in that row and column of the layout."""
-        plan, predictor = self.plan, self.load()
-        shard = plan.layout.shard(row, col)
+        predictor, shard = self.load(), self.plan.layout.shard(row, col)
+        return predictor.score(shard, *self.read(shard))
+
+    def read(self, shard: Shard) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        """Pixels and validity of all tiles of `shard`, as the network takes them."""
+        plan = self.plan
         dtype = network_dtype(plan.source.meta.dtype)
         pixels, valid = read_padded(plan.source, shard.read, plan.bands, fill=plan.fill, dtype=dtype)
         if self.aoi is not None:
             valid = valid.copy()
             valid[shard.box.within(shard.read)] &= self.aoi.mask(shard.box)
-        return predictor.score(shard, pixels, valid)
+        return pixels, valid
 
     def packed(self) -> PackedScorer:
         """The same for another process."""

@@ -26,6 +26,7 @@ from geoglm.jobs.far import read_ahead
 from geoglm.jobs.manifest import describe_run, quick_key
 from geoglm.jobs.maps import Maps
 from geoglm.jobs.pace import remember
+from geoglm.jobs.paced import LevelNotes, PacedScorer, after_s, remember_after
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.jobs.planning import make_plan
 from geoglm.jobs.scorer import ShardScorer
@@ -134,6 +135,7 @@ def segment_file(
     Raises:
         GeoglmError: of the kind that says what is wrong.
     """
+    began = time.monotonic()
     scene = scene_ref(scene)
     source = RasterFile(scene, resample=options.resample)
     plan = make_plan(source, options)
@@ -151,6 +153,7 @@ def segment_file(
             facts=source.facts,
             progress=progress,
             client=client,
+            began=began,
         ).go()
 
 
@@ -184,9 +187,11 @@ class _Run:
         facts: dict[str, str],
         progress: Progress,
         client: Client | None,
+        began: float,
     ) -> None:
         self.plan, self.scene, self.stage, self.aoi = plan, scene, stage, aoi
-        self.facts, self.progress, self.client = facts, progress, client
+        self.facts, self.progress, self.client, self.began = facts, progress, client, began
+        self.levels = LevelNotes(stage.folder / "levels.json")
         self.where = "nowhere: all shards were finished"
         self.seconds: dict[str, float] = {}
         self.reused = 0
@@ -199,7 +204,7 @@ class _Run:
         began = time.monotonic()
         runtime = self._infer()
         self._note("network", began)
-        began = time.monotonic()
+        began = scored = time.monotonic()
         counts = self._rasters()
         self._note("raster", began)
         began = time.monotonic()
@@ -214,7 +219,11 @@ class _Run:
         manifest = describe_run(self.plan, self.scene, runtime, self.facts)
         manifest["scheduler"] = self.where
         manifest["outputs"] = [*sorted(p.name for p in self.stage.drafts.iterdir()), "manifest.json"]
+        if (budget := self.plan.options.time_budget) is not None:
+            manifest["resolution"] = self.levels.told(budget, self.plan.layout)
         self.stage.commit(manifest)
+        if self.reused < len(self.plan.layout):
+            remember_after(self.plan, time.monotonic() - scored)
         return result
 
     def _note(self, phase: str, began: float) -> None:
@@ -241,15 +250,19 @@ class _Run:
 
         place = find_workplace(plan.options.scheduler, threads=plan.workers, client=self.client)
         self.where = place.where
-        with read_ahead(plan, left if place.open is None else ()) as near:
+        budget = plan.options.time_budget
+        with read_ahead(plan, left if place.open is None and budget is None else ()) as near:
             scorer = ShardScorer(near, self.aoi)
+            if budget is not None:
+                deadline = self.began + budget - after_s(plan)
+                scorer = PacedScorer(plan, self.aoi, shards=left, deadline=deadline, notes=self.levels)
             if place.open is None:
                 scorer.load()
             self.progress("segmenting", finished, total)
             began = time.monotonic()
             runtime = score_shards(scorer, left, keep, place)
         share = 1 - sum(s.box.area for s in done) / total
-        if place.open is None:
+        if place.open is None and budget is None:
             remember(cache_folder(), plan.pace_key, plan.tile_px * share / max(time.monotonic() - began, 1e-6))
         return runtime
 
