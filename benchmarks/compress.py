@@ -32,7 +32,7 @@ from geoglm.registry.catalog import find
 from geoglm.stats.accuracy import count_pairs, intersection_over_union, mean_iou
 from geoglm.train.aerial.data import TRAINING_TILES, VALIDATION_TILE, dubai
 
-SIDE, TURNS, SECONDS = 512, 5, 3.0
+SIDE, TURNS, SECONDS = 480, 5, 3.0
 FORMS: tuple[tuple[str, Precision], ...] = (("float32", "f32"), ("bf16", "auto"), ("INT8", "auto"))
 
 

@@ -159,7 +159,10 @@ def test_help_imports_nothing_heavy() -> None:
     assert run.returncode == 0, run.stderr
 
 
-@pytest.mark.parametrize("command", [[], ["segment"], ["info"], ["models"], ["models", "list"], ["models", "show"]])
+@pytest.mark.parametrize(
+    "command",
+    [[], ["segment"], ["info"], ["models"], ["models", "list"], ["models", "show"], ["models", "import"], ["export"]],
+)
 def test_every_command_explains_itself(command: list[str]) -> None:
     told = call(*command, "--help")
     assert told.exit_code == 0
