@@ -10,6 +10,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ class OpenVinoRuntime:
             "PERFORMANCE_HINT": "THROUGHPUT",
             "NUM_STREAMS": streams,
             "INFERENCE_NUM_THREADS": max(threads, streams),
-            "INFERENCE_PRECISION_HINT": _arithmetic(core, precision),
+            "INFERENCE_PRECISION_HINT": arithmetic(precision),
         }
         self._compiled = core.compile_model(model, "CPU", settings)
         self._mine = threading.local()
@@ -104,9 +105,10 @@ class OpenVinoRuntime:
         return self._decode(answer[0])
 
 
-def _arithmetic(core: ov.Core, precision: Precision) -> str:
-    """OpenVINO's name of a precision; bf16 only where the CPU computes in it."""
-    able = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+@cache
+def arithmetic(precision: Precision) -> str:
+    """What is computed in on this CPU, ``f32`` or ``bf16``: the latter only where the CPU has it."""
+    able = "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "f32" if precision == "f32" or not able else "bf16"
 
 

@@ -13,7 +13,7 @@ from geoglm.tiling.batches import batches
 from geoglm.tiling.grid import Tile
 from geoglm.tiling.place import Frame
 from geoglm.tiling.shards import Shard
-from geoglm.types import PixelBox, Scores
+from geoglm.types import INVALID, PixelBox, Scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,12 @@ class Predictor:
             return Scores.nothing(shard.box.shape, classes=count if self.layers else None)
         score = self._blended if self.blend_px else self._cut
         raw = score(shard, pixels, valid)
-        table = np.array(self.values, np.uint8)
-        return Scores(table[raw.classes], raw.confidence, raw.probabilities).masked(wanted)
+        if self.values != tuple(range(count)):
+            raw.classes[:] = np.array(self.values, np.uint8)[raw.classes]
+        if not wanted.all():
+            for layer in (raw.classes, raw.confidence, *(raw.probabilities if raw.probabilities is not None else ())):
+                np.putmask(layer, ~wanted, np.uint8(INVALID))
+        return raw
 
     def _cut(self, shard: Shard, pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> Scores:
         shape = shard.box.shape
@@ -89,5 +93,7 @@ class Predictor:
 
 
 def _stack(batch: list[Tile], pixels: NDArray[np.generic], read: PixelBox) -> NDArray[np.generic]:
-    """``(n, band, y, x)`` of the tiles' read boxes, cut from the `pixels` of `read`."""
+    """``(n, band, y, x)`` of the tiles' read boxes, cut from the `pixels` of `read`; one tile that is all, as it is."""
+    if [t.read for t in batch] == [read]:
+        return pixels[None]
     return np.stack([pixels[(..., *t.read.within(read))] for t in batch])

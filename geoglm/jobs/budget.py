@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
+import numpy as np
 import psutil
 
 from geoglm.options import SegmentOptions
 from geoglm.registry.package import ModelPackage
-from geoglm.tiling.patch import TileCost
+from geoglm.tiling.patch import LANES, TileCost
 from geoglm.tiling.shards import ShardLayout
+from geoglm.types import SceneMeta
 
-BASE_BYTES = 580 * 10**6
-"""Resident memory of the process with its libraries and a compiled network, before any tile."""
+BASE_BYTES = 400 * 10**6
+"""Resident memory of the process with its libraries, a compiled network and GDAL's cache, before any tile."""
 
-ACTIVATION_BYTES_PX = 215
-"""Working memory of the shipped network for a pixel of a tile: 148 in float32, 212 in bf16, measured with
-benchmarks/memory.py on patches of 256 to 2048 px; 208 in bf16 where the network sees reduced pixels, since the scores
-at full resolution weigh most."""
+ACTIVATION_BYTES_PX = {"bf16": 69.0, "f32": 131.0}
+"""Working memory of the shipped network for a pixel that it sees, measured with benchmarks/memory.py on patches of 512
+to 3072 px."""
 
-SHARD_BYTES_PX = 24
-"""Pixels, masks, scores and their compressed copies, for a pixel of a shard."""
-
-TRACE_BYTES_PX = 11
-"""Maps on disk that are mapped into memory, and polygons, for a pixel of the scene while polygons are traced."""
+POINTWISE_BYTES_PX = 48.0
+"""The same of one linear classifier a pixel, whose logits are at full resolution."""
 
 SHARD_SIDE = 2048
-
-TILE_ROOM = 500 * 10**6
-"""Memory for one tile: two workers fit into the default budget. It is no share of what the machine has, so that the
-tiles, and with them the map, are the same for any number of workers on any machine; a budget too small for one such
-worker makes smaller tiles, and a halo over a quarter of such a tile larger ones."""
 
 
 def budget_of(options: SegmentOptions) -> int:
@@ -41,26 +34,44 @@ def shard_side(options: SegmentOptions) -> int:
     return options.shard_px or SHARD_SIDE
 
 
+def room_of(options: SegmentOptions, *, lanes: int = LANES) -> int:
+    """Bytes for each of so many workers."""
+    return (budget_of(options) - BASE_BYTES) // lanes
+
+
+def cost_of(meta: SceneMeta, package: ModelPackage, options: SegmentOptions, *, reduce: int, blend: bool) -> TileCost:
+    """What tiles of a scene cost a network.
+
+    Args:
+        reduce: pixels a side that the network sees as one.
+        blend: the probabilities of whole shards are added up.
+    """
+    from geoglm.infer.openvino_runtime import arithmetic
+
+    card = package.card
+    pixel = len(card.bands) * min(np.dtype(meta.dtype).itemsize, 4)
+    kinds = len(card.classes)
+    network = ACTIVATION_BYTES_PX[arithmetic(options.precision)]
+    if card.network.get("encoder") == "pointwise":
+        network = POINTWISE_BYTES_PX
+    elif reduce > 1:
+        network = network / reduce**2 + 8 * len(card.bands) + 2 * kinds
+    layers = kinds if options.probabilities else 0
+    return TileCost(
+        bytes_per_px=network + pixel + layers + (4 * kinds if blend else 0),
+        shard_bytes_per_px=pixel * (2 if meta.mask else 1) + 1 + 4 + 2 * layers + (8 * kinds if blend else 0),
+        shard_side=shard_side(options),
+    )
+
+
 def worker_bytes(layout: ShardLayout, cost: TileCost) -> int:
     """Memory of one worker: a tile in the network, and the shard around it."""
     rows, cols = layout.grid.patch
     down, across = layout.shape
     largest = max(layout.shard(r, c).read.area for r in range(min(down, 2)) for c in range(min(across, 2)))
-    return int(rows * cols * cost.bytes_per_px) + largest * SHARD_BYTES_PX
+    return int(rows * cols * cost.bytes_per_px + largest * cost.shard_bytes_per_px)
 
 
 def run_bytes(layout: ShardLayout, cost: TileCost, workers: int) -> int:
     """Memory of a process with so many workers."""
     return BASE_BYTES + workers * worker_bytes(layout, cost)
-
-
-def bytes_per_px(package: ModelPackage, options: SegmentOptions, *, blend: bool) -> float:
-    """Working memory for a pixel of a tile, of the network and of the scores."""
-    network = 48.0 if package.card.network.get("encoder") == "pointwise" else float(ACTIVATION_BYTES_PX)
-    scores = 4 * len(package.card.classes)
-    return network + scores * (3 if blend or options.probabilities else 0)
-
-
-def tracing_bytes(area_px: int) -> int:
-    """Memory while the polygons of a scene of `area_px` pixels are traced."""
-    return BASE_BYTES + area_px * TRACE_BYTES_PX

@@ -7,21 +7,13 @@ import os
 from dataclasses import dataclass
 
 from geoglm.errors import PlanError
-from geoglm.jobs.budget import (
-    BASE_BYTES,
-    SHARD_BYTES_PX,
-    TILE_ROOM,
-    budget_of,
-    bytes_per_px,
-    shard_side,
-    tracing_bytes,
-    worker_bytes,
-)
+from geoglm.jobs.budget import BASE_BYTES, budget_of, cost_of, room_of, shard_side, worker_bytes
 from geoglm.options import SegmentOptions
 from geoglm.registry.package import ModelPackage
 from geoglm.tiling.grid import TileGrid, round_up
 from geoglm.tiling.patch import PatchChoice, TileCost, TileRoomTooSmall, asked_side, choose_patch
 from geoglm.tiling.shards import ShardLayout
+from geoglm.types import SceneMeta
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +37,8 @@ class Cut:
     reasons: dict[str, str]
 
 
-def cut_scene(shape: tuple[int, int], package: ModelPackage, options: SegmentOptions, *, reduce: int) -> Cut:
-    """Tiles, shards and workers for a scene of `shape`.
+def cut_scene(meta: SceneMeta, package: ModelPackage, options: SegmentOptions, *, reduce: int) -> Cut:
+    """Tiles, shards and workers for a scene.
 
     Args:
         reduce: pixels a side that are averaged into one for the network.
@@ -54,14 +46,14 @@ def cut_scene(shape: tuple[int, int], package: ModelPackage, options: SegmentOpt
     Raises:
         PlanError: what is asked for does not fit together, or not into the memory.
     """
-    card, notes = package.card, []
+    card, shape, notes = package.card, meta.box.shape, []
     blend = (not card.tileable) if options.blend is None else options.blend
     if not card.tileable:
         notes.append(
             f"{card.name} is not exactly tileable: its map depends a little on the tiles"
             + (", which are faded into each other" if blend else "")
         )
-    stride, cost = card.stride * reduce, TileCost(bytes_per_px(package, options, blend=blend))
+    stride, cost = card.stride * reduce, cost_of(meta, package, options, reduce=reduce, blend=blend)
     halo, halo_why, seams = _halo(package, options, reduce, shape)
     tile = None if card.graph is None or card.graph.tile is None else card.graph.tile
     if tile is not None:
@@ -72,29 +64,29 @@ def cut_scene(shape: tuple[int, int], package: ModelPackage, options: SegmentOpt
     blend_px = min(grid.rows.halo, _half_core(grid)) if blend and len(grid) > 1 else 0
     layout = ShardLayout.sized(grid, side_px=shard_side(options), with_neighbours=blend_px > 0)
     workers, short = _workers(layout, options, cost)
-    tracing = _tracing(math.prod(shape), options)
     return Cut(
         layout,
         blend_px,
         workers,
         cost,
-        notes=tuple(n for n in (*notes, seams, *short, tracing) if n),
+        notes=tuple(n for n in (*notes, seams, *short) if n),
         reasons={"patch": patch.why, "halo": halo_why},
     )
 
 
 def _patch(shape: tuple[int, int], options: SegmentOptions, *, halo: int, stride: int, cost: TileCost) -> PatchChoice:
-    """The patch that the rule and the memory give."""
-    budget, side = budget_of(options), shard_side(options)
-    shard = math.prod(min(n, side) + 2 * halo for n in shape) * SHARD_BYTES_PX
-    room = min(max(TILE_ROOM, int((4 * halo) ** 2 * cost.bytes_per_px)), budget - BASE_BYTES - shard)
+    """The patch that the rule and the memory give: for two workers, or for one where that is all there is room for."""
     try:
-        return choose_patch(options.patch, shape, halo=halo, stride=stride, cost=cost, room=room)
+        return choose_patch(options.patch, shape, halo=halo, stride=stride, cost=cost, room=room_of(options))
+    except TileRoomTooSmall:
+        pass
+    try:
+        return choose_patch(options.patch, shape, halo=halo, stride=stride, cost=cost, room=room_of(options, lanes=1))
     except TileRoomTooSmall as error:
-        least = math.ceil((BASE_BYTES + shard + error.needed) / 1e8) / 10
+        least = math.ceil((BASE_BYTES + error.needed) / 1e8) / 10
         raise PlanError(
-            f"{budget / 1e9:.3g} GB is too little for one tile with a halo of {halo} px in a shard of {side} px; "
-            f"give at least --memory {least:.1f}GB, or a smaller --halo or --shard"
+            f"{budget_of(options) / 1e9:.3g} GB is too little for one tile with a halo of {halo} px in a shard of "
+            f"{cost.shard_side} px; give at least --memory {least:.1f}GB, or a smaller --halo or --shard"
         ) from error
 
 
@@ -119,16 +111,6 @@ def _workers(layout: ShardLayout, options: SegmentOptions, cost: TileCost) -> tu
     if options.workers > fitting:
         notes.append(f"--memory has room for {fitting} of {options.workers} workers")
     return min(options.workers or len(os.sched_getaffinity(0)), len(layout), fitting), notes
-
-
-def _tracing(area_px: int, options: SegmentOptions) -> str | None:
-    """A line for the user where tracing the polygons takes more than the memory given."""
-    if options.vectors == "none" or (needed := tracing_bytes(area_px)) <= budget_of(options):
-        return None
-    return (
-        f"tracing the polygons of {area_px / 1e6:.0f} Mpx will take about {needed / 1e9:.1f} GB, more than "
-        "--memory: most of it is disk mapped into memory; --vectors none avoids it"
-    )
 
 
 def _halo(

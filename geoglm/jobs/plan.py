@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from geoglm.io.source import Source
-from geoglm.jobs.budget import run_bytes, tracing_bytes
+from geoglm.jobs.budget import run_bytes
 from geoglm.jobs.cache import cache_folder
 from geoglm.jobs.pace import recall
 from geoglm.options import SegmentOptions
@@ -99,9 +99,8 @@ class SegmentPlan:
 
     @property
     def memory(self) -> int:
-        """Predicted peak of resident memory, in bytes: of the tiles at work, or of tracing the polygons."""
-        tracing = 0 if self.options.vectors == "none" else self.source.meta.box.area
-        return max(run_bytes(self.layout, self.cost, self.workers), tracing_bytes(tracing))
+        """Predicted peak of resident memory, in bytes."""
+        return run_bytes(self.layout, self.cost, self.workers)
 
     @property
     def pace_key(self) -> str:

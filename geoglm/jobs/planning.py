@@ -16,7 +16,7 @@ def make_plan(source: Source, options: SegmentOptions) -> SegmentPlan:
         SceneMismatch, ModelError, PlanError: scene, model and options do not fit together.
     """
     reading = read_scene(source, options)
-    cut = cut_scene(source.meta.box.shape, reading.package, options, reduce=reading.reduce)
+    cut = cut_scene(source.meta, reading.package, options, reduce=reading.reduce)
     return SegmentPlan(
         source=source,
         package=reading.package,

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from geoglm.errors import PlanError
 from geoglm.options import PatchRule
 from geoglm.tiling.grid import Axis, TileGrid, round_up
+from geoglm.tiling.shards import ShardLayout
+
+LANES = 2
+"""Workers that a plan is made for, however many there are: tiles, and with them the map, do not depend on those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +24,35 @@ class TileCost:
 
     Args:
         bytes_per_px: memory at work for each pixel of a tile (activations and scores), one worker.
-        px_per_s: pixels through the network in a second.
+        shard_bytes_per_px: memory for each pixel of the shard around it.
+        shard_side: px; shards are about as large, or one tile if that is larger.
+        px_per_s: pixels through the network in a second, one worker.
         tile_s: fixed cost of a tile in seconds.
     """
 
     bytes_per_px: float
+    shard_bytes_per_px: float = 0.0
+    shard_side: int = 2048
     px_per_s: float = 5e6
     tile_s: float = 0.004
 
+    def bytes(self, rows: int, cols: int, *, halo: int = 0) -> int:
+        """Memory of a worker with tiles of so many pixels."""
+        shard = max(rows, self.shard_side + 2 * halo) * max(cols, self.shard_side + 2 * halo)
+        return int(rows * cols * self.bytes_per_px + shard * self.shard_bytes_per_px)
+
     def seconds(self, grid: TileGrid) -> float:
-        """Predicted time for all tiles of `grid` on the machine where the figures were measured."""
+        """Predicted time for all tiles of `grid` with `LANES` workers, which are idle when no shard is left."""
         rows, cols = grid.patch
-        return len(grid) * (self.tile_s + rows * cols / self.px_per_s)
+        layout = ShardLayout.sized(grid, side_px=self.shard_side)
+        down, across = layout.shape
+        most = layout.tiles_down * layout.tiles_across
+        idle = -(down * across) % LANES * most / LANES if down * across < EVEN_ENOUGH else 0.0
+        return (len(grid) / LANES + idle / LANES) * (self.tile_s + rows * cols / self.px_per_s)
+
+
+EVEN_ENOUGH = 64
+"""With so many shards it hardly matters that the last leaves a worker idle."""
 
 
 class TileRoomTooSmall(PlanError):
@@ -55,8 +76,8 @@ class PatchChoice:
     why: str
 
 
-LARGEST_SIDE = 2304
-"""Planned patches are no longer than this: beyond it the halo saved is under 1 % of the work."""
+LARGEST_SIDE = 4608
+"""Planned patches are no longer than this: beyond it little is saved, and work that is stopped loses much."""
 
 
 def stepwise_side(shape: tuple[int, int]) -> int:
@@ -91,7 +112,7 @@ def choose_patch(
     Args:
         halo: px to each side of a core.
         stride: of the network, px.
-        room: bytes that one worker's tile may take.
+        room: bytes that one worker may take.
 
     Raises:
         TileRoomTooSmall: not even the smallest useful patch fits into `room`.
@@ -101,21 +122,39 @@ def choose_patch(
         return PatchChoice(side, side, f"stepwise rule for a long edge of {max(shape)} px")
     if rule.name == "fixed":
         return PatchChoice(rule.side_px, rule.side_px, "as asked")
-    most = int(room / cost.bytes_per_px)
     best: tuple[float, int, int] | None = None
     for rows in _candidates(shape[0], halo, stride):
         for cols in _candidates(shape[1], halo, stride):
-            if rows * cols > most:
+            if cost.bytes(rows, cols, halo=halo) > room:
                 continue
             grid = TileGrid.over(shape, patch=(rows, cols), halo=halo, stride=stride)
             best = min(best or (math.inf, 0, 0), (cost.seconds(grid), rows, cols))
     if best is None:
-        least = math.prod(_candidates(n, halo, stride)[0] for n in shape)
-        raise TileRoomTooSmall(room, int(least * cost.bytes_per_px))
+        least = (_candidates(n, halo, stride)[0] for n in shape)
+        raise TileRoomTooSmall(room, cost.bytes(*least, halo=halo))
     seconds, rows, cols = best
-    ideal = shape[0] * shape[1] / cost.px_per_s
-    why = f"cheapest within {room / 1e6:.0f} MB a worker: {seconds / max(ideal, 1e-9):.2f}x the bare work"
-    return PatchChoice(rows, cols, why)
+    return PatchChoice(rows, cols, _why(shape, (rows, cols), seconds, halo=halo, stride=stride, cost=cost, room=room))
+
+
+def _why(
+    shape: tuple[int, int],
+    patch: tuple[int, int],
+    seconds: float,
+    *,
+    halo: int,
+    stride: int,
+    cost: TileCost,
+    room: int,
+) -> str:
+    """What a choice costs, beside the stepwise rule's and the bare work."""
+    ideal = shape[0] * shape[1] / cost.px_per_s / LANES
+    side = round_up(stepwise_side(shape), stride)
+    narrow = min(halo, side // 4 // stride * stride)
+    stepwise = cost.seconds(TileGrid.over(shape, patch=(side, side), halo=narrow, stride=stride))
+    return (
+        f"cheapest within {room / 1e6:.0f} MB a worker: {seconds / max(ideal, 1e-9):.2f}x the bare work, where the "
+        f"stepwise rule's {side} px with a halo of {narrow} px take {stepwise / max(ideal, 1e-9):.2f}x"
+    )
 
 
 def _candidates(length: int, halo: int, stride: int) -> list[int]:

@@ -8,7 +8,7 @@ from geoglm.tiling.grid import TileGrid
 from geoglm.tiling.patch import TileCost, choose_patch, stepwise_side
 from tests.strategies import lengths
 
-COST = TileCost(bytes_per_px=400)
+COST = TileCost(bytes_per_px=400, shard_bytes_per_px=10)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_the_planner_keeps_to_the_memory_and_costs_no_more_than_the_stepwise_rul
     ]
     planned, stepwise = (TileGrid.over((height, width), patch=(c.rows, c.cols), halo=halo, stride=32) for c in choices)
     rows, cols = planned.patch
-    assert rows * cols * COST.bytes_per_px <= room
+    assert COST.bytes(rows, cols, halo=halo) <= room
     assert COST.seconds(planned) <= COST.seconds(stepwise) * 1.0001
 
 
