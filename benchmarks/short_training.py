@@ -17,7 +17,7 @@ from geoglm.nn.encoders import adopt_weights
 from geoglm.nn.segmenter import Segmenter, SegmenterSpec
 from geoglm.stats.evaluation import Evaluation
 from geoglm.train.aerial.data import CLASSES, TRAINING_TILES, VALIDATION_TILE, dubai
-from geoglm.train.aerial.recipe import adopt_finer_levels, signed_bytes
+from geoglm.train.aerial.recipe import signed_bytes
 from geoglm.train.augment import recolour
 from geoglm.train.curriculum import GROUPS, PLAIN, Stage
 from geoglm.train.evaluate import evaluate_network
@@ -121,3 +121,11 @@ def mean_and_spread(values: Sequence[float]) -> str:
     """``0.612 ± 0.004``: mean and standard deviation over seeds."""
     spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
     return f"{float(np.mean(values)):.3f} ± {spread:.3f}"
+
+
+@torch.no_grad()
+def adopt_finer_levels(network: nn.Module, taught: nn.Module) -> None:
+    """Copy what `taught` knows into a network that may stop at a finer stride; its coarser levels are left out."""
+    given = taught.state_dict()
+    for name, place in network.state_dict().items():
+        place.copy_(given[name][tuple(slice(n) for n in place.shape)])

@@ -109,19 +109,19 @@ def borrow_colours(pixels: Tensor, other: Tensor, strength: float) -> Tensor:
 
 def disturb(pixels: Tensor, labels: Tensor, rng: np.random.Generator, *, water: int) -> Tensor:
     """One random combination of all of the above, for a ``(3, y, x)`` crop."""
-    if rng.random() < 0.2:
+    if rng.random() < 0.3:
         pixels = repaint(pixels, labels, rng, classes=water + 1)
     if rng.random() < 0.25:
         pixels = relight(pixels, rng)
-    if rng.random() < 0.1:
+    if rng.random() < 0.15:
         pixels = glint(pixels, labels, rng, water=water)
-    if rng.random() < 0.8:
+    if rng.random() < 0.85:
         pixels = recolour(pixels, rng)
-    if rng.random() < 0.25:
+    if rng.random() < 0.3:
         pixels = haze(pixels, rng)
-    if rng.random() < 0.25:
+    if rng.random() < 0.3:
         pixels = blur(pixels, rng)
-    if rng.random() < 0.25:
+    if rng.random() < 0.3:
         pixels = sensor_noise(pixels, rng)
     if rng.random() < 0.25:
         pixels = jpeg(pixels, rng)

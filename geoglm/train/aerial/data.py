@@ -10,7 +10,6 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from PIL import Image
-from rasterio.features import sieve
 
 from geoglm.train.samples import NOT_BUILDING, UNLABELLED, LabelledImage, SampleSet
 
@@ -20,11 +19,6 @@ TRAINING_TILES = (1, 3, 4, 5, 6, 7)
 VALIDATION_TILE = 2
 TIDAL_TILE = 6
 """What is labelled vegetation there, a third of all such labels, are tidal flats, smooth and dark as water."""
-BLOCK_TILE = 4
-BLOCK_PX = 6000
-"""In tile 4 whole blocks of villas, gardens and yards included, are labelled building. A network that learns from them
-paints blocks: of 100 pixels that it called building on tile 2, 47 were land; so building labels that hang together over
-more than `BLOCK_PX` pixels are left out there."""
 
 
 def dubai(folder: Path, tile: int) -> Iterator[LabelledImage]:
@@ -34,9 +28,6 @@ def dubai(folder: Path, tile: int) -> Iterator[LabelledImage]:
         labels = np.array(Image.open(path.with_name(f"{path.stem}_mask.png")))
         if tile == TIDAL_TILE:
             labels[labels == VEGETATION] = UNLABELLED
-        if tile == BLOCK_TILE:
-            built = labels == BUILDING
-            labels[built & (sieve(built.astype(np.uint8), BLOCK_PX) == 1)] = UNLABELLED
         yield LabelledImage(np.ascontiguousarray(pixels), labels)
 
 
@@ -82,15 +73,10 @@ def _read(path: Path) -> NDArray[np.uint8]:
 
 
 def sample_sets(folder: Path) -> list[SampleSet]:
-    """What is trained on; most of the labels are one desert city, most of users' scenes are not.
-
-    A third of the city's crops are centred on classes in turn, the others lie anywhere: with all of them centred the
-    rare classes were painted far too wide.
-    """
+    """What is trained on; most of the labels are one desert city, most of users' scenes are not."""
     city = [image for tile in TRAINING_TILES for image in dubai(folder, tile)]
     return [
-        SampleSet(city, (0.35, 2.5), share=0.42),
-        SampleSet(city, (0.35, 2.5), share=0.22, centred_on=tuple(range(5))),
-        SampleSet(list(naip(folder)), (0.6, 3.0), share=0.18),
-        SampleSet(list(kampala(folder)), (0.2, 1.2), share=0.18),
+        SampleSet(city, (0.5, 4.0), share=0.58, centred_on=tuple(range(len(CLASSES)))),
+        SampleSet(list(naip(folder)), (0.8, 4.0), share=0.21),
+        SampleSet(list(kampala(folder)), (0.25, 1.5), share=0.21),
     ]

@@ -31,10 +31,13 @@ from geoglm.train.loop import Schedule, TrainingPlan, train
 from geoglm.train.losses import LossSpec, segmentation_loss
 from geoglm.train.samples import Batch, LabelledImage, Moment, SampleSet, draw_crops
 
-SPEC = SegmenterSpec(encoder="tu-tf_efficientnet_lite0", bands=3, classes=5, depth=4)
-"""It stops at stride 16: with stride 32 a tile needed a halo of 192 px."""
-SCHEDULE = Schedule(steps=3600, batch=6, side_px=256, peak_rate=1.5e-3, encoder_rate=0.4, report_every=400)
-LOSS = LossSpec((("cross_entropy", 1.0), ("lovasz", 0.5), ("exclusion", 0.5)), excluded=BUILDING)
+SPEC = SegmenterSpec(encoder="tu-tf_efficientnet_lite0", bands=3, classes=5, depth=5)
+SCHEDULE = Schedule(steps=4200, batch=6, side_px=320, peak_rate=1.5e-3, encoder_rate=0.3, report_every=250)
+LOSS = LossSpec(
+    (("cross_entropy", 1.0), ("dice", 0.5), ("exclusion", 0.5)),
+    class_weights=(1.2, 0.8, 1.2, 1.1, 0.9),
+    excluded=BUILDING,
+)
 
 
 def disturbed_batch(sets: Sequence[SampleSet], rng: np.random.Generator, now: Moment) -> Batch:
@@ -61,15 +64,17 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     start = parser.add_mutually_exclusive_group(required=True)
     start.add_argument("--encoder-weights", type=Path, help="ImageNet weights of efficientnet-lite0")
-    start.add_argument("--init", type=Path, help="package to go on from; it may have a deeper encoder")
+    start.add_argument("--init", type=Path, help="package to go on from")
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=SCHEDULE.steps)
+    parser.add_argument("--rate", type=float, default=SCHEDULE.peak_rate)
+    parser.add_argument("--seed", type=int, default=SCHEDULE.seed)
     asked = parser.parse_args()
-    schedule = replace(SCHEDULE, steps=asked.steps)
+    schedule = replace(SCHEDULE, steps=asked.steps, peak_rate=asked.rate, seed=asked.seed)
     torch.manual_seed(schedule.seed)
     network = Segmenter(SPEC)
     if asked.init:
-        adopt_finer_levels(network, ModelPackage.open(asked.init).network())
+        network.load_state_dict(ModelPackage.open(asked.init).network().state_dict())
     else:
         adopt_weights(network.encoder, torch.load(asked.encoder_weights, weights_only=True).values())
     held_out = list(dubai(asked.data, VALIDATION_TILE))
@@ -81,14 +86,6 @@ def main() -> None:
     )
     averaged = train(network, plan, folder=asked.output, progress=told)
     publish(averaged, held_out, asked.output / "aerial-landcover", schedule)
-
-
-@torch.no_grad()
-def adopt_finer_levels(network: nn.Module, taught: nn.Module) -> None:
-    """Copy what `taught` knows into a network that may stop at a finer stride; its coarser levels are left out."""
-    given = taught.state_dict()
-    for name, place in network.state_dict().items():
-        place.copy_(given[name][tuple(slice(n) for n in place.shape)])
 
 
 @torch.no_grad()
