@@ -54,6 +54,8 @@ def cost_of(meta: SceneMeta, package: ModelPackage, options: SegmentOptions, *, 
     network = ACTIVATION_BYTES_PX[arithmetic(options.precision)]
     if card.network.get("encoder") == "pointwise":
         network = POINTWISE_BYTES_PX
+    elif card.graph is not None and card.graph.bytes_px is not None:
+        network = card.graph.bytes_px
     elif reduce > 1:
         network = network / reduce**2 + 8 * len(card.bands) + 2 * kinds
     layers = kinds if options.probabilities else 0

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from geoglm.errors import RefusedModel
+from geoglm.registry.activations import activation_bytes_px
 from geoglm.registry.catalog import own_folder, shipped
 from geoglm.registry.importing import import_onnx
 from geoglm.registry.package import ModelPackage
@@ -33,4 +34,4 @@ def import_model(path: Path, card: Path, output: Path | None = None) -> ModelPac
     if output is None and (not name or name in shipped()):
         taken = f"mlm:name {name!r} is that of a shipped model" if name else "the card lacks mlm:name"
         raise RefusedModel(path, f"{taken}; give it one of its own")
-    return import_onnx(path, told, output or own_folder() / name)
+    return import_onnx(path, told, output or own_folder() / name, weigh=activation_bytes_px)

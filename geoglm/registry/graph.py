@@ -24,6 +24,7 @@ class GraphEntry:
         layout: order of the axes of input and output.
         answers: what comes out.
         tile: rows and columns of its input where they are fixed.
+        bytes_px: working memory in float32 for a pixel of a tile; None if unknown.
     """
 
     file: str
@@ -32,6 +33,7 @@ class GraphEntry:
     layout: Layout = "NCHW"
     answers: Answers = "logits"
     tile: tuple[int, int] | None = None
+    bytes_px: float | None = None
 
     def __post_init__(self) -> None:
         if self.file not in (ONNX, OPENVINO):
@@ -52,6 +54,7 @@ class GraphEntry:
             layout=data.get("layout", "NCHW"),
             answers=data.get("answers", "logits"),
             tile=None if tile is None else (int(tile[0]), int(tile[1])),
+            bytes_px=None if data.get("bytes_px") is None else float(data["bytes_px"]),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -63,6 +66,7 @@ class GraphEntry:
             "layout": self.layout,
             "answers": self.answers,
             "tile": None if self.tile is None else list(self.tile),
+            "bytes_px": self.bytes_px,
         }
         return {k: v for k, v in facts.items() if v is not None}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -31,7 +31,11 @@ AXES: Mapping[str, str] = {
 """Words of ``dim_order`` in the STAC MLM extension."""
 
 
-def import_onnx(path: Path, card: Mapping[str, Any], folder: Path) -> ModelPackage:
+Weigh = Callable[[Path, GraphEntry, int, int], float]
+"""Tells the bytes a pixel of a graph, see `geoglm.registry.activations.activation_bytes_px`."""
+
+
+def import_onnx(path: Path, card: Mapping[str, Any], folder: Path, *, weigh: Weigh | None = None) -> ModelPackage:
     """Make a package of the ONNX model at `path` in the new folder `folder`.
 
     The model takes one image and answers with one value for each class and pixel. Where the card does not say, the
@@ -39,6 +43,7 @@ def import_onnx(path: Path, card: Mapping[str, Any], folder: Path) -> ModelPacka
 
     Args:
         card: as of a package, or a STAC item with it; see `completed` for what may be left out.
+        weigh: measures the memory it takes; None for a plan that takes it for a network like the shipped.
 
     Raises:
         RefusedModel: the file is too large, no such model, or does not fit the card.
@@ -58,7 +63,8 @@ def import_onnx(path: Path, card: Mapping[str, Any], folder: Path) -> ModelPacka
     if not re.fullmatch(r"[\w.+-]+", parsed.name) or parsed.name.startswith("."):
         raise RefusedModel(path, f"mlm:name {parsed.name!r} is no name for a folder; use letters, digits, - and _")
     shown = _given(complete, "mlm:output", "geoglm:answers") or _tried(path, entry, parsed)
-    entry = replace(entry, answers=shown)
+    weight = None if weigh is None else round(weigh(path, entry, len(parsed.bands), parsed.stride))
+    entry = replace(entry, answers=shown, bytes_px=weight)
     return write_graph_package(folder, complete, entry, lambda draft: shutil.copyfile(path, draft / ONNX))
 
 

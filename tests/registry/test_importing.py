@@ -91,6 +91,7 @@ def test_own_models_are_found_listed_and_not_overwritten(tmp_path: Path, monkeyp
     assert (code, said) == (0, f"outsider: NCHW, logits, tiles of any size; in {tmp_path / 'models' / 'outsider'}\n")
     assert "outsider" in call("list")[1]
     assert json.loads(call("show", "outsider")[1])["description"] == "imported from m.onnx"
+    assert 0 < find("outsider").card.graph.bytes_px < 1000  # type: ignore[union-attr,operator]
     assert find("outsider").sha256 == find("outsider").card.graph.sha256  # type: ignore[union-attr]
     assert call("import", model, "--card", card)[0] == 2
     assert "is there already" in call("import", model, "--card", card)[1]
