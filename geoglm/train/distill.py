@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from geoglm.pixels.scale import Scaling
+from geoglm.registry.antialias import antialiased
 from geoglm.tiling.grid import TileGrid, round_up
 
 Teacher = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -52,7 +53,7 @@ class OnnxTeacher:
 
         self.prepare = prepare
         core = ov.Core()
-        model = antialiased(core.read_model(path), bands=bands)
+        model = antialiased(core.read_model(path))
         model.reshape([1, -1, -1, bands])
         hints = {
             "INFERENCE_PRECISION_HINT": precision,
@@ -66,34 +67,6 @@ class OnnxTeacher:
         image = np.ascontiguousarray(self.prepare(pixels).transpose(1, 2, 0))[None]
         logits: NDArray[np.float32] = self._network(image)[0][0].transpose(2, 0, 1)
         return logits
-
-
-def antialiased(model: Any, *, bands: int) -> Any:
-    """An OpenVINO model whose antialiased halvings are convolutions with (1, 3, 3, 1)/8 along both axes.
-
-    That is the triangle filter of twice the width at the new pixel's middle; only the outermost row and column of
-    an image, where ONNX would renormalise it, come out darker.
-
-    Raises:
-        ValueError: an antialiased ``Resize`` is no halving.
-    """
-    from openvino import opset13
-
-    for node in [n for n in model.get_ordered_ops() if n.get_type_name() == "Interpolate"]:
-        if not node.get_attributes().get("antialias"):
-            continue
-        model.reshape([1, 64, 64, bands])
-        before, after = node.input_value(0).get_shape(), node.output(0).get_shape()
-        if list(after[2:]) != [n // 2 for n in before[2:]]:
-            raise ValueError(f"the network shrinks {before} to {after} with antialiasing; only halves can be computed")
-        weights = np.array([1, 3, 3, 1], np.float32) / 8
-        kernel = np.tile(np.outer(weights, weights), (before[1], 1, 1, 1, 1)).astype(np.float32)
-        halved = opset13.group_convolution(
-            node.input_value(0), opset13.constant(kernel), [2, 2], [1, 1], [1, 1], [1, 1]
-        )
-        node.output(0).replace(halved.output(0))
-        model.validate_nodes_and_infer_types()
-    return model
 
 
 class NetworkTeacher:

@@ -6,45 +6,11 @@ import numpy as np
 import openvino as ov
 import pytest
 import torch
-from openvino import opset13
-from torch.nn import functional as F
 
 from geoglm.pixels.scale import Scaling
-from geoglm.train.distill import NetworkTeacher, OnnxTeacher, antialiased, near_nodata, soft_labels
+from geoglm.train.distill import NetworkTeacher, OnnxTeacher, near_nodata, soft_labels
 from tests.conftest import pointwise
-
-
-def halving(antialias: bool, factor: int = 2) -> ov.Model:
-    image = opset13.parameter([1, -1, -1, 3], np.float32)
-    upright = opset13.transpose(image, opset13.constant([0, 3, 1, 2]))
-    shape = opset13.gather(opset13.shape_of(upright), opset13.constant([2, 3]), opset13.constant(0))
-    small = opset13.interpolate(
-        upright,
-        opset13.divide(shape, opset13.constant(np.array([factor, factor], np.int64))),
-        "linear_onnx",
-        "sizes",
-        coordinate_transformation_mode="half_pixel",
-        antialias=antialias,
-        axes=opset13.constant([2, 3]),
-    )
-    return ov.Model([opset13.transpose(small, opset13.constant([0, 2, 3, 1]))], [image], "halving")
-
-
-def test_an_antialiased_halving_is_computed_as_such() -> None:
-    image = np.random.default_rng(0).random((1, 20, 28, 3), dtype=np.float32)
-    model = antialiased(halving(True), bands=3)
-    model.reshape([1, -1, -1, 3])
-    found = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(image)[0]
-    upright = torch.from_numpy(image).movedim(-1, 1)
-    right = F.interpolate(upright, scale_factor=0.5, mode="bilinear", antialias=True).movedim(1, -1).numpy()
-    assert found[:, 1:-1, 1:-1] == pytest.approx(right[:, 1:-1, 1:-1], abs=1e-5)
-
-
-def test_other_resizes_are_left_alone_or_refused() -> None:
-    kinds = {n.get_type_name() for n in antialiased(halving(False), bands=3).get_ordered_ops()}
-    assert "Interpolate" in kinds
-    with pytest.raises(ValueError, match="only halves"):
-        antialiased(halving(True, factor=4), bands=3)
+from tests.halving import halving
 
 
 def test_a_file_is_asked_as_it_wants_to_be(tmp_path: Path) -> None:
