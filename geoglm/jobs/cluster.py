@@ -157,14 +157,14 @@ def _threads(client: Client) -> int:
     """
     if client.status != "running":
         raise ClusterError(GONE)
-    threads = sum(client.nthreads().values())
+    threads = int(sum(client.nthreads().values()))
     if not threads:
         try:
             client.wait_for_workers(1, timeout=PATIENCE_S)
         except TimeoutError as error:
             address = client.scheduler_info()["address"]
             raise ClusterError(f"the cluster at {address} has no worker; dask worker {address} starts one") from error
-        threads = sum(client.nthreads().values())
+        threads = int(sum(client.nthreads().values()))
     return max(1, threads)
 
 

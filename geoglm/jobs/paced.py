@@ -58,7 +58,8 @@ def coarse_levels(plan: SegmentPlan) -> list[Coarse]:
     source, card = plan.source, plan.package.card
     if not isinstance(source, RasterFile):
         raise PlanError("a time budget works on files and URLs; leave it out, or save the scene first")
-    whole, candidates = plan.tile_px / plan.reduce**2, []
+    whole = plan.tile_px / plan.reduce**2
+    candidates: list[Coarse] = []
     for factor in FACTORS:
         # where the network sees several pixels as one, the scene read more coarsely serves as it is
         reduce = max(1, plan.reduce // factor)
@@ -174,7 +175,7 @@ class PacedScorer(ShardScorer):
     def _load_by_others(self) -> float:
         """Share of the processors, 0 to 1, that other programs took since the last call."""
         every, own = psutil.cpu_percent(), self._process.cpu_percent() / psutil.cpu_count()
-        return min(1.0, max(0.0, (every - own) / 100))
+        return float(min(1.0, max(0.0, (every - own) / 100)))
 
 
 @dataclass(slots=True)
