@@ -216,6 +216,17 @@ class LevelNotes:
             draft.write_text(json.dumps(self.factors), encoding="utf-8")
             draft.replace(self.path)
 
+    def note(self, shards: Iterable[Shard]) -> str | None:
+        """A line for the user where not everything was seen in full."""
+        factors = [self.factors[s.name] for s in shards]
+        counts = [(f, factors.count(f)) for f in FACTORS if f in factors]
+        if not counts:
+            return None
+        told = ", ".join(f"{n} with {f} x {f} pixels as one" for f, n in counts)
+        return (
+            f"to be done in time, {sum(n for _, n in counts)} of {len(factors)} shards were looked at coarsely: {told}"
+        )
+
     def told(self, budget_s: float, shards: Iterable[Shard]) -> dict[str, Any]:
         """What the manifest says: the budget, and pixels a side that were seen as one, shard by shard."""
         return {

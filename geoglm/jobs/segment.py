@@ -309,7 +309,12 @@ class _Run:
             )
             for k, c in enumerate(self.scheme)
         )
-        notes = self.plan.notes + (() if valid else ("the scene has no valid pixel: the maps are empty",))
+        coarse = self.levels.note(self.plan.layout) if self.plan.options.time_budget is not None else None
+        notes = (
+            self.plan.notes
+            + ((coarse,) if coarse else ())
+            + (() if valid else ("the scene has no valid pixel: the maps are empty",))
+        )
         return SegmentResult(self.stage.output, table, valid, invalid, self.seconds, notes, self.reused)
 
     def _quicklook(self, result: SegmentResult) -> None:

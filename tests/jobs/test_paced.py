@@ -42,7 +42,8 @@ def test_a_map_made_coarsely_lies_where_that_made_in_full_lies(
 ) -> None:
     for name, budget in (("plain", None), ("paced", seconds)):
         options = SegmentOptions(model, **TILING, vectors="none", time_budget=budget)  # type: ignore[arg-type]
-        segment_file(scene, tmp_path / name, options)
+        notes = segment_file(scene, tmp_path / name, options).notes
+    assert any("12 of 12 shards were looked at coarsely: 12 with 8 x 8" in n for n in notes) == ("8 x 8" in factors)
     assert maps(tmp_path / "plain") == maps(tmp_path / "paced")
     told = json.loads((tmp_path / "paced" / "manifest.json").read_text())["resolution"]
     assert told["time_budget_s"] == seconds
