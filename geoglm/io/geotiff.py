@@ -23,6 +23,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from geoglm.errors import SceneMismatch, SceneNotFound, SceneUnreadable
+from geoglm.io.emptiness import holds_data
 from geoglm.io.remote import SceneRef, reading, unreachable
 from geoglm.pixels.valid import valid_pixels
 from geoglm.stats.area import ground_sample_distance
@@ -145,6 +146,15 @@ class RasterFile:
         window = Window(box.left, box.top, box.width, box.height)
         with _readable(self.path):
             return self._pixels(bands, window=window)
+
+    def has_data(self, box: PixelBox, bands: Sequence[int]) -> bool:
+        """See `Sparse.has_data`."""
+        dataset = self._dataset()
+        numbers = [self._numbers[k] for k in bands]
+        mask = self._alpha if self._alpha is not None else (numbers[0] if self._has_mask else None)
+        nodata = [self.meta.nodata[k] for k in bands]
+        with _readable(self.path):
+            return holds_data(dataset, box, numbers, nodata, mask=mask, alpha=self._alpha is not None)
 
     def read_thin(
         self, box: PixelBox, bands: Sequence[int], *, shape: tuple[int, int]

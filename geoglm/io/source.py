@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,14 @@ class Source(Protocol):
 
     def preview(self, bands: Sequence[int], *, side_px: int) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         """The whole scene, thinned to at most `side_px` a side: pixels and validity."""
+
+
+@runtime_checkable
+class Sparse(Protocol):
+    """A source that can tell that a box has no data without reading it."""
+
+    def has_data(self, box: PixelBox, bands: Sequence[int]) -> bool:
+        """False only where no pixel of `box` is valid; found out from as little as will do."""
 
 
 def read_padded(

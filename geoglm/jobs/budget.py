@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import resource
+import sys
+from pathlib import Path
+
 import numpy as np
 import psutil
 
@@ -27,6 +31,15 @@ SHARD_SIDE = 2048
 def budget_of(options: SegmentOptions) -> int:
     """Bytes that a run may take: what was asked for, but not more than the machine has."""
     return min(options.memory, int(psutil.virtual_memory().total * 0.9))
+
+
+def peak_memory() -> int:
+    """The most resident memory that this process has had so far, bytes; its own, not that of who started it."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024
+    except (OSError, IndexError, ValueError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def shard_side(options: SegmentOptions) -> int:

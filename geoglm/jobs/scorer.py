@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from geoglm.errors import BadPackage, SceneMismatch
 from geoglm.infer.predict import Predictor
-from geoglm.io.source import read_padded
+from geoglm.io.source import Sparse, read_padded
 from geoglm.io.vectors import AreaOfInterest
 from geoglm.jobs.network import predictor_of
 from geoglm.jobs.plan import SegmentPlan
@@ -48,7 +48,16 @@ class ShardScorer:
     def score(self, row: int, col: int) -> Scores:
         """Scores of the shard in that row and column of the layout."""
         predictor, shard = self.load(), self.plan.layout.shard(row, col)
+        if not self.wanted(shard):
+            return Scores.nothing(shard.box.shape, classes=len(predictor.values) if predictor.layers else None)
         return predictor.score(shard, *self.read(shard))
+
+    def wanted(self, shard: Shard) -> bool:
+        """Whether `shard` may have a pixel to be classified, found out without reading it where that can be."""
+        if self.aoi is not None and not self.aoi.mask(shard.box).any():
+            return False
+        source = self.plan.source
+        return source.has_data(shard.box, self.plan.bands) if isinstance(source, Sparse) else True
 
     def read(self, shard: Shard) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         """Pixels and validity of all tiles of `shard`, as the network takes them."""

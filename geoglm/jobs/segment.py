@@ -21,6 +21,7 @@ from geoglm.io.polygon_table import Legend, PolygonTable
 from geoglm.io.remote import SceneRef, scene_ref
 from geoglm.io.styles import classes_style, confidence_style, polygons_style
 from geoglm.io.vectors import AreaOfInterest
+from geoglm.jobs.budget import peak_memory
 from geoglm.jobs.cache import cache_folder
 from geoglm.jobs.far import read_ahead
 from geoglm.jobs.manifest import describe_run, quick_key
@@ -218,6 +219,7 @@ class _Run:
         (self.stage.drafts / "summary.json").write_text(json.dumps(result.as_dict(), indent=2) + "\n", encoding="utf-8")
         manifest = describe_run(self.plan, self.scene, runtime, self.facts)
         manifest["scheduler"] = self.where
+        manifest["peak_memory_mb"] = round(peak_memory() / 1e6)
         manifest["outputs"] = [*sorted(p.name for p in self.stage.drafts.iterdir()), "manifest.json"]
         if (budget := self.plan.options.time_budget) is not None:
             manifest["resolution"] = self.levels.told(budget, self.plan.layout)
