@@ -1,9 +1,9 @@
 """A shipped model in float32, bf16 and 8 bits: size, speed, CPU time and mIoU.
 
-python benchmarks/compress.py DATA [MODEL]    DATA holds aerial/tile1 … tile7: JPEG images with PNG masks beside them
+python benchmarks/compress.py DATA [MODEL [FOLDER]]    DATA holds aerial/tile1 … tile7: JPEG images with their PNG masks
 
-It is quantised on the images of all tiles but 2 and judged on those of tile 2. Speeds are of the network alone, one
-tile on every core at once, its forms by turns, the median of five turns.
+It is quantised on the images of all tiles but 2, into FOLDER unless that is there already, and judged on those of tile
+2. Speeds are of the network alone, a tile on every core at once, its forms by turns, the median of five turns.
 """
 
 from __future__ import annotations
@@ -36,17 +36,19 @@ SIDE, TURNS, SECONDS = 480, 5, 3.0
 FORMS: tuple[tuple[str, Precision], ...] = (("float32", "f32"), ("bf16", "auto"), ("INT8", "auto"))
 
 
-def main(data: Path, model: str = "aerial-landcover") -> None:
+def main(data: Path, model: str = "aerial-landcover", folder: str = "") -> None:
     """Print the table as JSON lines."""
     with tempfile.TemporaryDirectory() as scratch:
-        small = _quantised(data, model, Path(scratch))
+        small = Path(folder or f"{scratch}/int8")
+        if not small.exists():
+            _quantise(data, model, small, scratch=Path(scratch))
         rows: list[dict[str, Any]] = []
         runtimes = []
         for name, precision in FORMS:
-            folder = small if name == "INT8" else find(model).folder
-            size = max(f.stat().st_size for f in folder.iterdir() if f.suffix in (".onnx", ".bin"))
-            rows.append({"form": name, "megabytes": round(size / 1e6, 2)} | _judged(data, str(folder), precision))
-            runtimes.append(_runtime(str(folder), precision))
+            package = small if name == "INT8" else find(model).folder
+            size = max(f.stat().st_size for f in package.iterdir() if f.suffix in (".onnx", ".bin"))
+            rows.append({"form": name, "megabytes": round(size / 1e6, 2)} | _judged(data, str(package), precision))
+            runtimes.append(_runtime(str(package), precision))
         tiles = _tiles(data)
         turns = [[_timed(r, tiles) for r in runtimes] for _ in range(TURNS)]
         for k, row in enumerate(rows):
@@ -57,8 +59,8 @@ def main(data: Path, model: str = "aerial-landcover") -> None:
             print(json.dumps(row), flush=True)
 
 
-def _quantised(data: Path, model: str, scratch: Path) -> Path:
-    """The package in 8 bits."""
+def _quantise(data: Path, model: str, output: Path, *, scratch: Path) -> None:
+    """Write the package in 8 bits."""
     scenes = []
     for tile in TRAINING_TILES:
         for part, image in enumerate(dubai(data, tile)):
@@ -66,9 +68,8 @@ def _quantised(data: Path, model: str, scratch: Path) -> Path:
             with rasterio.open(path, "w", driver="GTiff", dtype="uint8", count=3, height=height, width=width) as file:
                 file.write(image.pixels)
             scenes.append(path)
-    made = export_model(model, scratch / "int8", form="openvino", int8=True, scenes=scenes)
+    made = export_model(model, output, form="openvino", int8=True, scenes=scenes)
     print(json.dumps({"quantised_on": len(scenes), "same_class_as_float32": made.same_class}), flush=True)
-    return made.package.folder
 
 
 def _judged(data: Path, model: str, precision: Precision) -> dict[str, Any]:
@@ -119,4 +120,4 @@ def _timed(runtime: Runtime, tiles: list[NDArray[np.uint8]], threads: int = 2) -
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), *sys.argv[2:3])
+    main(Path(sys.argv[1]), *sys.argv[2:4])
