@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from geoglm.apps.cli_assess import assess, sample
+from geoglm.apps.cli_change import change
 from geoglm.apps.cli_evaluate import evaluate
 from geoglm.apps.cli_export import export
 from geoglm.apps.cli_models import models
@@ -74,6 +75,7 @@ def main() -> None:
     geoglm evaluate scene.tif     how good the map is, by labels that are known
     geoglm sample classes.tif     points of a map to be labelled, drawn at random
     geoglm assess classes.tif     accuracy and areas with confidence intervals, from those points
+    geoglm change A.tif B.tif     what changed between two dates of one place
     """
 
 
@@ -82,6 +84,7 @@ main.add_command(export)
 main.add_command(models)
 main.add_command(sample)
 main.add_command(assess)
+main.add_command(change)
 main.add_command(train)
 main.add_command(vectorize)
 

@@ -20,7 +20,10 @@ from typing import IO, Any
 from geoglm.errors import GeoglmError, OutputBusy, OutputError, SceneError, SceneUnreachable
 
 MANIFEST = "manifest.json"
-OUTPUTS = ("classes", "confidence", "probabilities", "polygons", "quicklook", "summary", "manifest")
+OUTPUTS = (
+    *("classes", "confidence", "probabilities", "polygons", "quicklook", "summary", "manifest"),
+    *("change", "probability", "transitions"),
+)
 """Stems of everything that a run writes."""
 
 

@@ -18,8 +18,8 @@ MODULES = [m.name for m in pkgutil.walk_packages(geoglm.__path__, "geoglm.") if 
 
 def test_the_public_names_are_these() -> None:
     assert sorted(geoglm.__all__) == [
-        *("GeoglmError", "__version__", "assess", "evaluate", "load_model", "open_scene", "sample", "segment"),
-        *("segment_file", "train", "vectorize"),
+        *("GeoglmError", "__version__", "assess", "change", "evaluate", "load_model", "open_scene", "sample"),
+        *("segment", "segment_file", "train", "vectorize"),
     ]
     assert all(getattr(geoglm, name) for name in geoglm.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

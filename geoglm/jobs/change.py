@@ -1,0 +1,278 @@
+"""``geoglm change``: two dates of one place in; what changed, where, how much and how surely out."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from geoglm.errors import GeoglmError, OutputError
+from geoglm.io.geotiff import RasterFile, scene_files
+from geoglm.io.journal import OUTPUTS, Stage
+from geoglm.io.quicklook import coloured, stretched
+from geoglm.io.scene_pair import ScenePair
+from geoglm.io.source import Source
+from geoglm.jobs.change_classes import ClassDates, class_changes, given_maps, mapped_by_model
+from geoglm.jobs.change_maps import ChangeMaps, Progress
+from geoglm.jobs.change_options import ChangeOptions, Method
+from geoglm.jobs.change_outputs import ChangeAreas, write_matrix, write_picture, write_polygons, write_rasters
+from geoglm.jobs.change_preflight import Preflight
+from geoglm.jobs.change_spectral import SpectralChange
+from geoglm.jobs.manifest import LIBRARIES, file_hash, quick_key
+from geoglm.types import LandClass
+from geoglm.version import __version__
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    Scene = str | Path | xr.DataArray
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeResult:
+    """Where the results lie and what they say.
+
+    Args:
+        folder: with all outputs.
+        summary: plain values, as in ``summary.json``.
+        notes: what the user should know.
+    """
+
+    folder: Path
+    summary: dict[str, Any]
+    notes: tuple[str, ...]
+
+    @property
+    def changed_share(self) -> float:
+        """Share of the judged area that has changed."""
+        return float(self.summary["change"]["changed_share"])
+
+
+def silent(phase: str, done: int, total: int) -> None:
+    """Report nothing."""
+
+
+def default_output(before: Path, after: Path) -> Path:
+    """The folder beside the first scene in which results are put unless said otherwise."""
+    return before.with_name(f"{before.stem}-to-{after.stem}-change")
+
+
+def change(
+    before: Scene,
+    after: Scene,
+    output: str | Path | None = None,
+    *,
+    progress: Progress = silent,
+    **choices: Any,
+) -> ChangeResult:
+    """What changed between two dates of one place, into the folder `output`.
+
+    The scenes may differ in CRS, grid, resolution and extent: they are brought onto one grid, and their overlap is
+    judged. Memory is bounded, however large they are.
+
+    Args:
+        before, after: paths of rasters, or ``(band, y, x)`` DataArrays such as `open_scene` gives; or paths of class
+            rasters, such as the ``classes.tif`` of `segment`.
+        output: folder for the results; None for one beside the first scene, which must be a file then.
+        choices: fields of `ChangeOptions`, e.g. ``method="spectral", coregister=True``.
+
+    Returns:
+        Facts and areas; maps, polygons and pictures lie in the folder.
+
+    Raises:
+        GeoglmError: of the kind that says what is wrong.
+    """
+    options = _chosen(choices)
+    paths = [Path(s) if isinstance(s, str | Path) else None for s in (before, after)]
+    if output is None and (paths[0] is None or paths[1] is None):
+        raise OutputError("scenes in memory have no place beside them; say where the results go: output=FOLDER")
+    folder = default_output(*[p for p in paths if p]) if output is None else Path(output)
+    sources = [RasterFile(p) if p else _in_memory(s) for p, s in zip(paths, (before, after), strict=True)]
+    pair = ScenePair.of(sources[0], sources[1])
+    files = [f for p in paths if p for f in scene_files(p)]
+    stage = Stage(_checked(folder, [p for p in paths if p]), f"change {quick_key(files)} {options} {time.time_ns()}")
+    with stage.held():
+        return _Run(pair, paths, options, stage, progress).go()
+
+
+def _chosen(choices: dict[str, Any]) -> ChangeOptions:
+    known = ChangeOptions.__dataclass_fields__
+    if wrong := [c for c in choices if c not in known]:
+        raise GeoglmError(f"change has no choice {wrong[0]!r}; there are {', '.join(known)}")
+    return ChangeOptions(**choices)
+
+
+def _in_memory(scene: Any) -> Source:
+    from geoglm.io.lazy import DataArrayScene
+
+    try:
+        return DataArrayScene(scene)
+    except AttributeError as error:
+        raise GeoglmError(f"change wants two paths or (band, y, x) DataArrays, not {type(scene).__name__}") from error
+
+
+def _checked(output: Path, scenes: Sequence[Path]) -> Path:
+    """The folder as an absolute path; it must be none that would overwrite a scene."""
+    folder = output.resolve()
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{output}: is a file; -o wants a folder")
+    if lost := [s for s in scenes if s.resolve().parent == folder and s.stem in OUTPUTS]:
+        raise OutputError(f"{output}: the results would overwrite {lost[0].name} itself; choose another -o")
+    return folder
+
+
+def legend_of(source: Source) -> tuple[LandClass, ...]:
+    """The classes of a class raster as it tells them itself; none for an image."""
+    if not isinstance(source, RasterFile) or len(source.meta.bands) > 1 or source.meta.dtype.startswith("float"):
+        return ()
+    from geoglm.io.class_raster import ClassRaster
+
+    if source.meta.dtype != "uint8" or not isinstance(source.path, Path):
+        return ()
+    return ClassRaster(source.path).classes
+
+
+def method_of(pair: ScenePair, options: ChangeOptions) -> tuple[Method, bool, str]:
+    """The method, whether both scenes are maps of classes, and why.
+
+    Raises:
+        GeoglmError: one is a map and the other an image, or a choice does not go with maps.
+    """
+    maps = [bool(legend_of(s)) or "palette" in s.meta.bands for s in pair.wholes]
+    if options.method == "classes" and options.model == "auto":
+        maps = [m or len(s.meta.bands) == 1 for m, s in zip(maps, pair.wholes, strict=True)]
+    if any(maps) and not all(maps):
+        which = pair.wholes[maps.index(True)].meta.name
+        raise GeoglmError(f"{which} is a map of classes and the other scene an image; give two maps or two images")
+    if all(maps):
+        if options.method == "spectral":
+            raise GeoglmError("these are maps of classes, whose numbers are no brightness; use --method classes")
+        if options.coregister:
+            raise GeoglmError("maps of classes are not co-registered; co-register the images they were made from")
+        return "classes", True, "both are maps of classes"
+    if options.method != "auto":
+        return ("classes" if options.method == "classes" else "spectral"), False, "as asked"
+    if options.model != "auto":
+        return "classes", False, "a model is named"
+    return "spectral", False, "two images and no model named: what the bands say, for any sensor"
+
+
+class _Run:
+    """One comparison on its way."""
+
+    def __init__(
+        self,
+        pair: ScenePair,
+        paths: Sequence[Path | None],
+        options: ChangeOptions,
+        stage: Stage,
+        progress: Progress,
+    ) -> None:
+        self.paths, self.options, self.stage, self.progress = paths, options, stage, progress
+        self.method, self.given, self.why = method_of(pair, options)
+        self.pair, self.began = pair, time.monotonic()
+        self.facts: dict[str, Any] = {}
+        self.notes = pair.notes
+
+    def go(self) -> ChangeResult:
+        """All steps, in order."""
+        maps = self._compared()
+        if self.options.min_area > 0:
+            from geoglm.jobs.vectorize import merge_small  # Numba loads here
+
+            merge_small(maps.codes, maps.georef, self.options.min_area)
+        drafts, areas = self.stage.drafts, ChangeAreas.of(maps)
+        self.progress("writing results", 0, 0)
+        write_rasters(drafts, maps)
+        polygons = write_polygons(drafts, maps, self.pair.before.meta, self.options.vectors)
+        write_matrix(drafts, maps, areas)
+        write_picture(drafts, maps, areas, self._pictures(), self._titles())
+        if not areas.total:
+            self.notes += ("no pixel has data on both dates: the maps are empty",)
+        summary = {
+            "folder": str(self.stage.output),
+            "before": self.pair.wholes[0].meta.name,
+            "after": self.pair.wholes[1].meta.name,
+            "method": self.method,
+            "method_why": self.why,
+            **self.facts,
+            **maps.facts,
+            "min_probability": self.options.sure(self.method),
+            "min_area": self.options.min_area,
+            "change": areas.as_dict(maps),
+            "polygons": polygons,
+            "seconds": round(time.monotonic() - self.began, 3),
+            "notes": list(self.notes),
+        }
+        text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
+        (drafts / "summary.json").write_text(text, encoding="utf-8")
+        self.stage.commit(self._manifest(maps.facts))
+        return ChangeResult(self.stage.output, summary, self.notes)
+
+    def _compared(self) -> ChangeMaps:
+        """The maps, by the method."""
+        folder, options, progress = self.stage.folder, self.options, self.progress
+        if self.given:
+            before, after = (p for p in self.paths if p)
+            return self._classes(given_maps(before, after, self.pair))
+        progress("measuring the shift", 0, 0)
+        ready = Preflight.of(self.pair, options)
+        self.pair, self.facts, self.notes = ready.pair, ready.facts(), ready.notes
+        if self.method == "spectral":
+            return SpectralChange(ready, options, folder, progress).maps()
+        return self._classes(mapped_by_model(self.pair, options, folder, progress))
+
+    def _classes(self, dates: ClassDates) -> ChangeMaps:
+        self.notes = tuple(dict.fromkeys((*self.notes, *dates.notes)))
+        return class_changes(dates, self.pair, self.options, self.stage.folder, self.progress)
+
+    def _pictures(self) -> tuple[Any, Any]:
+        """Both dates to be looked at ``(y, x, 3)``."""
+        if self.given:
+            shown: list[Any] = []
+            for source in (self.pair.before, self.pair.after):
+                pixels, valid = source.preview([0], side_px=1200)
+                classes = np.where(valid, pixels[0], 255).astype(np.uint8)
+                legend = legend_of(self.pair.wholes[len(shown)])
+                shown.append(coloured(classes, legend) if legend else stretched(pixels, valid))
+            return shown[0], shown[1]
+        bands = range(min(3, len(self.pair.before.meta.bands), len(self.pair.after.meta.bands)))
+        order = [2, 1, 0] if len(self.pair.before.meta.bands) > 3 and len(bands) == 3 else list(bands)
+        first, second = (s.preview(order, side_px=1200) for s in (self.pair.before, self.pair.after))
+        return stretched(*first), stretched(*second)
+
+    def _titles(self) -> tuple[str, str]:
+        dates = self.facts.get("dates", (None, None))
+        first, second = (s.meta.name for s in self.pair.wholes)
+        return dates[0] or f"before: {first}", dates[1] or f"after: {second}"
+
+    def _manifest(self, facts: dict[str, Any]) -> dict[str, Any]:
+        """Everything needed to make the same again."""
+        versions = {}
+        for name in (*LIBRARIES, "scipy"):
+            try:
+                versions[name] = importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError:
+                continue
+        scenes = [{"path": str(p) if p else None, **(file_hash(p) if p else {})} for p in self.paths]
+        return {
+            "geoglm": __version__,
+            "made": datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": sys.argv,
+            "libraries": versions,
+            "before": scenes[0],
+            "after": scenes[1],
+            "method": self.method,
+            "options": {k: getattr(self.options, k) for k in self.options.__dataclass_fields__},
+            "pair": self.facts,
+            "model": facts.get("model"),
+            "outputs": [*sorted(p.name for p in self.stage.drafts.iterdir()), "manifest.json"],
+        }

@@ -1,0 +1,62 @@
+"""What may be chosen for a comparison of two dates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from geoglm.errors import GeoglmError, PlanError
+from geoglm.options import VectorFormat
+from geoglm.stats.transitions import SURE
+
+METHODS = ("auto", "spectral", "classes")
+Method = Literal["spectral", "classes"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeOptions:
+    """How two dates are compared.
+
+    Args:
+        method: ``auto``, ``spectral`` (no model) or ``classes`` (two maps of classes, given or made by a model).
+        bands: scene bands to compare, or for the model's bands, counted from 1; None to find them by name.
+        model: ``auto``, or name or path of a package; naming one asks for ``classes``.
+        coregister: take back the shift that is measured between the dates.
+        at_least: probability from which a change counts; None for 0.5 (``spectral``) and 0.75 (``classes``).
+        min_area: smallest region that is kept, m² (pixels where the scenes have no CRS).
+        vectors: format of the polygons.
+        memory: budget in bytes, for the network.
+        workers: threads; 0 for one per core.
+        block_px: side of the blocks in which scenes are compared; the result does not depend on it.
+    """
+
+    method: str = "auto"
+    bands: tuple[int, ...] | None = None
+    model: str = "auto"
+    coregister: bool = False
+    at_least: float | None = None
+    min_area: float = 0.0
+    vectors: VectorFormat = "gpkg"
+    memory: int = 2 * 10**9
+    workers: int = 0
+    block_px: int = 1024
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise GeoglmError(f"method {self.method!r} is unknown; use {', '.join(METHODS)}")
+        if self.method == "spectral" and self.model != "auto":
+            raise GeoglmError("method spectral needs no model; leave --model out, or use --method classes")
+        if self.at_least is not None and not 0 < self.at_least <= 1:
+            raise GeoglmError(f"min-probability {self.at_least:g} is no probability; give one above 0 and up to 1")
+        if not 0 <= self.min_area < float("inf"):
+            raise GeoglmError(f"min-area {self.min_area:g} is no area; give one in m², or 0 to keep all")
+        if self.vectors not in ("gpkg", "parquet", "fgb", "none"):
+            raise PlanError(f"vectors {self.vectors!r} is unknown; use gpkg, parquet, fgb or none")
+        if self.workers < 0:
+            raise PlanError(f"workers {self.workers} is negative; give a number, or 0 to leave it to geoglm")
+
+    def sure(self, method: Method) -> float:
+        """The probability from which a change counts."""
+        if self.at_least is not None:
+            return self.at_least
+        return 0.5 if method == "spectral" else SURE
