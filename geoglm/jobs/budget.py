@@ -15,8 +15,11 @@ from geoglm.tiling.patch import LANES, TileCost
 from geoglm.tiling.shards import ShardLayout
 from geoglm.types import SceneMeta
 
-BASE_BYTES = 400 * 10**6
-"""Resident memory of the process with its libraries, a compiled network and GDAL's cache, before any tile."""
+BASE_BYTES = 350 * 10**6
+"""Resident memory of the process with its libraries and a compiled network, before any tile."""
+
+GDAL_CACHE_BYTES = 128 * 2**20
+"""What GDAL keeps of a scene's blocks at most, see `geoglm.io`."""
 
 ACTIVATION_BYTES_PX = {"bf16": 69.0, "f32": 131.0}
 """Working memory of the shipped network for a pixel that it sees, measured with benchmarks/memory.py on patches of 512
@@ -47,9 +50,9 @@ def shard_side(options: SegmentOptions) -> int:
     return options.shard_px or SHARD_SIDE
 
 
-def room_of(options: SegmentOptions, *, lanes: int = LANES) -> int:
+def room_of(options: SegmentOptions, cost: TileCost, *, lanes: int = LANES) -> int:
     """Bytes for each of so many workers."""
-    return (budget_of(options) - BASE_BYTES) // lanes
+    return (budget_of(options) - cost.base_bytes) // lanes
 
 
 def cost_of(meta: SceneMeta, package: ModelPackage, options: SegmentOptions, *, reduce: int, blend: bool) -> TileCost:
@@ -72,7 +75,9 @@ def cost_of(meta: SceneMeta, package: ModelPackage, options: SegmentOptions, *, 
     elif reduce > 1:
         network = network / reduce**2 + 8 * len(card.bands) + 2 * kinds
     layers = kinds if options.probabilities else 0
+    stored = meta.box.area * len(meta.bands) * np.dtype(meta.dtype).itemsize
     return TileCost(
+        base_bytes=BASE_BYTES + min(GDAL_CACHE_BYTES, stored),
         bytes_per_px=network + pixel + layers + (4 * kinds if blend else 0),
         shard_bytes_per_px=pixel * (2 if meta.mask else 1) + 1 + 4 + 2 * layers + (8 * kinds if blend else 0),
         shard_side=shard_side(options),
@@ -89,4 +94,4 @@ def worker_bytes(layout: ShardLayout, cost: TileCost) -> int:
 
 def run_bytes(layout: ShardLayout, cost: TileCost, workers: int) -> int:
     """Memory of a process with so many workers."""
-    return BASE_BYTES + workers * worker_bytes(layout, cost)
+    return cost.base_bytes + workers * worker_bytes(layout, cost)

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 
 from geoglm.errors import PlanError
-from geoglm.jobs.budget import BASE_BYTES, budget_of, cost_of, room_of, shard_side, worker_bytes
+from geoglm.jobs.budget import budget_of, cost_of, room_of, shard_side, worker_bytes
 from geoglm.options import SegmentOptions
 from geoglm.registry.package import ModelPackage
 from geoglm.tiling.grid import TileGrid, round_up
@@ -77,13 +77,15 @@ def cut_scene(meta: SceneMeta, package: ModelPackage, options: SegmentOptions, *
 def _patch(shape: tuple[int, int], options: SegmentOptions, *, halo: int, stride: int, cost: TileCost) -> PatchChoice:
     """The patch that the rule and the memory give: for two workers, or for one where that is all there is room for."""
     try:
-        return choose_patch(options.patch, shape, halo=halo, stride=stride, cost=cost, room=room_of(options))
+        return choose_patch(options.patch, shape, halo=halo, stride=stride, cost=cost, room=room_of(options, cost))
     except TileRoomTooSmall:
         pass
     try:
-        return choose_patch(options.patch, shape, halo=halo, stride=stride, cost=cost, room=room_of(options, lanes=1))
+        return choose_patch(
+            options.patch, shape, halo=halo, stride=stride, cost=cost, room=room_of(options, cost, lanes=1)
+        )
     except TileRoomTooSmall as error:
-        least = math.ceil((BASE_BYTES + error.needed) / 1e8) / 10
+        least = math.ceil((cost.base_bytes + error.needed) / 1e8) / 10
         raise PlanError(
             f"{budget_of(options) / 1e9:.3g} GB is too little for one tile with a halo of {halo} px in a shard of "
             f"{cost.shard_side} px; give at least --memory {least:.1f}GB, or a smaller --halo or --shard"
@@ -101,11 +103,11 @@ def _fixed(name: str, tile: tuple[int, int], options: SegmentOptions) -> PatchCh
 def _workers(layout: ShardLayout, options: SegmentOptions, cost: TileCost) -> tuple[int, list[str]]:
     """How many workers, and lines for the user where the memory is short of what was asked for."""
     budget, each, notes = budget_of(options), worker_bytes(layout, cost), []
-    fitting = max(1, (budget - BASE_BYTES) // each)
+    fitting = max(1, (budget - cost.base_bytes) // each)
     rows, cols = layout.grid.patch
-    if BASE_BYTES + each > budget:
+    if cost.base_bytes + each > budget:
         notes.append(
-            f"a tile of {rows} x {cols} px in its shard takes {(BASE_BYTES + each) / 1e9:.1f} GB, "
+            f"a tile of {rows} x {cols} px in its shard takes {(cost.base_bytes + each) / 1e9:.1f} GB, "
             "more than --memory; --patch auto keeps to it"
         )
     if options.workers > fitting:

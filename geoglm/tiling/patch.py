@@ -24,6 +24,7 @@ class TileCost:
 
     Args:
         bytes_per_px: memory at work for each pixel of a tile (activations and scores), one worker.
+        base_bytes: memory of the process before any tile.
         shard_bytes_per_px: memory for each pixel of the shard around it.
         shard_side: px; shards are about as large, or one tile if that is larger.
         px_per_s: pixels through the network in a second, one worker.
@@ -31,6 +32,7 @@ class TileCost:
     """
 
     bytes_per_px: float
+    base_bytes: int = 0
     shard_bytes_per_px: float = 0.0
     shard_side: int = 2048
     px_per_s: float = 5e6
