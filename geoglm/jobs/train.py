@@ -26,7 +26,7 @@ def train_files(request: TrainRequest, output: Path, progress: Report = lambda *
         GeoglmError: of the kind that says what is wrong.
     """
     began = time.monotonic()
-    base = find(request.base) if request.base else None
+    base = find(request.base).with_weights() if request.base else None
     folder = TrainingFolder(output)
     for scene in request.scenes:
         RasterFile(scene)

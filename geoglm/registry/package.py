@@ -94,6 +94,18 @@ class ModelPackage:
             raise BadPackage(self.folder, f"{ONNX} keeps weights in a file outside ({outside[0]})")
         return path
 
+    def with_weights(self) -> ModelPackage:
+        """The package itself, known to have weights.
+
+        Raises:
+            BadPackage: it is a graph alone.
+        """
+        if not self.card.network:
+            raise BadPackage(
+                self.folder, "it holds a graph and no weights for torch: it runs on --device cpu, and cannot be taught"
+            )
+        return self
+
     def network(self) -> nn.Module:
         """The network in float32, ready for inference.
 
@@ -101,10 +113,7 @@ class ModelPackage:
             BadPackage: the weights are damaged or do not fit the architecture of the card, or there are none.
             MissingExtra: torch is not installed.
         """
-        if not self.card.network:
-            raise BadPackage(
-                self.folder, "it holds a graph and no weights for torch: it runs on --device cpu, and cannot be taught"
-            )
+        self.with_weights()
         try:
             from safetensors import SafetensorError
             from safetensors.torch import load_file

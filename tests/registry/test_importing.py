@@ -13,6 +13,7 @@ import rasterio
 from click.testing import CliRunner
 from onnx import TensorProto, helper, load_model, numpy_helper, save_model
 
+import geoglm
 from geoglm.apps.cli import main
 from geoglm.errors import BadPackage, PlanError, RefusedModel
 from geoglm.jobs.segment import segment_file
@@ -76,6 +77,8 @@ def test_a_graph_alone_is_not_run_by_torch(tmp_path: Path, make_scene: Callable[
     package = taken(tmp_path)
     with pytest.raises(BadPackage, match="runs on --device cpu"):
         segment_file(make_scene(), tmp_path / "out", SegmentOptions(str(package.folder), device="torch-cpu"))
+    with pytest.raises(BadPackage, match="cannot be taught"):
+        geoglm.train("a.tif", "b.tif", tmp_path / "mine", base=str(package.folder))
 
 
 def test_own_models_are_found_listed_and_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
