@@ -130,6 +130,11 @@ class PacedScorer(ShardScorer):
     def score(self, row: int, col: int) -> Scores:
         """Scores of a shard, on the scene's own grid."""
         shard = self.plan.layout.shard(row, col)
+        if not self.wanted(shard):
+            with self._deciding:  # it takes no time, and tells nothing of what others take
+                self._left_px -= shard.box.area
+            self.notes.add(shard.name, 0)
+            return self.nothing(shard)
         work = self._take(shard)
         if work.level == 0:
             scorer, mine = ShardScorer.load(self), shard
@@ -209,7 +214,7 @@ class LevelNotes:
             self.factors = {}
 
     def add(self, shard: str, factor: int) -> None:
-        """Note the factor of a shard."""
+        """Note the factor of a shard; 0 where there was nothing to see."""
         with self._writing:
             self.factors[shard] = factor
             draft = self.path.with_suffix(".new")
@@ -231,7 +236,7 @@ class LevelNotes:
         """What the manifest says: the budget, and pixels a side that were seen as one, shard by shard."""
         return {
             "time_budget_s": budget_s,
-            "pixels_seen_as_one": {s.name: f"{(f := self.factors[s.name])} x {f}" for s in shards},
+            "pixels_seen_as_one": {s.name: f"{f} x {f}" if (f := self.factors[s.name]) else "no data" for s in shards},
         }
 
 

@@ -49,8 +49,13 @@ class ShardScorer:
         """Scores of the shard in that row and column of the layout."""
         predictor, shard = self.load(), self.plan.layout.shard(row, col)
         if not self.wanted(shard):
-            return Scores.nothing(shard.box.shape, classes=len(predictor.values) if predictor.layers else None)
+            return self.nothing(shard)
         return predictor.score(shard, *self.read(shard))
+
+    def nothing(self, shard: Shard) -> Scores:
+        """The scores of a shard without a pixel to be classified."""
+        layers = len(self.plan.package.card.classes) if self.plan.options.probabilities else None
+        return Scores.nothing(shard.box.shape, classes=layers)
 
     def wanted(self, shard: Shard) -> bool:
         """Whether `shard` may have a pixel to be classified, found out without reading it where that can be."""
