@@ -1,18 +1,28 @@
 # make demo   set up, and segment a shipped scene
 # make test   set up, and run every check
+# make bench  set up, and measure speed and memory on this machine, for half an hour or so
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint types floors unit format samples clean
+.PHONY: demo test bench lint types floors unit format samples clean
 
 demo: $(READY)
 	$(BIN)/geoglm segment data-samples/dutch-river.tif -o demo-output
 	@ls demo-output
 
 test: lint types floors unit
+
+bench: $(READY)
+	mkdir -p bench-output
+	$(BIN)/python benchmarks/make_scene.py data-samples/dutch-river.tif 8192 bench-output/scene.tif 0.5
+	$(BIN)/python benchmarks/speed.py bench-output/scene.tif
+	$(BIN)/python benchmarks/workers.py bench-output/scene.tif
+	$(BIN)/python benchmarks/planner.py
+	$(BIN)/python benchmarks/memory.py --scenes bench-output/memory.png
+	$(BIN)/python benchmarks/sparse.py
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "geoglm needs Python 3.11 or newer")'
@@ -43,4 +53,4 @@ samples: $(READY)
 	$(BIN)/python data-samples/make_samples.py
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info demo-output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info demo-output bench-output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -38,7 +38,7 @@ def main(scene: Path, model: str = "auto", *, polygons: bool = False) -> None:
     logits = LogitsGraph(package.network(), plan.scaling, plan.full_scale, reduce=plan.reduce)
     network = ScoringGraph(logits, "float", temperature=package.card.temperature)
     batch = _fastest(network, len(bands))
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     with tempfile.TemporaryDirectory() as folder, rasterio.open(scene) as source:
         classes = _segmented(source, network, bands, len(package.card.classes), batch)
         profile = source.profile | {"count": 1, "dtype": "uint8", "nodata": None, "compress": "deflate"}
@@ -49,7 +49,8 @@ def main(scene: Path, model: str = "auto", *, polygons: bool = False) -> None:
             columns = {"class_id": [v for _, v in found]}
             frame = geopandas.GeoDataFrame(columns, geometry=[s for s, _ in found], crs=source.crs)
             frame.to_file(Path(folder) / "polygons.gpkg")
-    print(json.dumps({"px": classes.size, "seconds": time.perf_counter() - began, "batch": batch}))
+    facts = {"seconds": time.perf_counter() - began, "cpu": time.process_time() - worked}
+    print(json.dumps({"px": classes.size, **facts, "batch": batch}))
 
 
 def _segmented(
