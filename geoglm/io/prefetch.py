@@ -10,8 +10,9 @@ from geoglm.io.cache import BlockCache, Pixels
 from geoglm.io.source import Source
 from geoglm.types import PixelBox
 
-READERS = 4
-"""Threads that read ahead: enough to keep a line with a latency full."""
+READERS = 2
+"""Threads that read ahead: one asks for the next part while the other is served. More would share the line among parts
+of which the first is wanted most."""
 
 
 class ReadAhead:
@@ -52,6 +53,9 @@ class ReadAhead:
 
     def read(self, box: PixelBox, bands: Sequence[int]) -> Pixels:
         """See `Source.read`."""
+        with self._turn:  # a box whose turn is near comes sooner if nobody else asks for a part of the line
+            while self._due(box):
+                self._turn.wait()
         found = self._cache.read(box, bands)
         with self._turn:
             self._used.add(box)
@@ -61,6 +65,11 @@ class ReadAhead:
     def preview(self, bands: Sequence[int], *, side_px: int) -> Pixels:
         """See `Source.preview`."""
         return self._cache.preview(bands, side_px=side_px)
+
+    def _due(self, box: PixelBox) -> bool:
+        """Whether a reader will take `box` up whatever else happens."""
+        ahead = self._boxes[self._next : len(self._used) + self._depth]
+        return not self._stopped and self._depth > 0 and box in ahead and box not in self._used
 
     def _work(self) -> None:
         while (box := self._take()) is not None:
@@ -78,6 +87,7 @@ class ReadAhead:
                     self._next += 1
                 elif self._next - len(self._used) < self._depth:
                     self._next += 1
+                    self._turn.notify_all()
                     return box
                 else:
                     self._turn.wait()

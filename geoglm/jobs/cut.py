@@ -15,6 +15,10 @@ from geoglm.tiling.patch import PatchChoice, TileCost, TileRoomTooSmall, asked_s
 from geoglm.tiling.shards import ShardLayout
 from geoglm.types import SceneMeta
 
+PARTS = 12
+"""With a time budget a scene is cut into at least so many parts, if they are not too small, so that there are decisions
+to make on the way; larger tiles would waste less on halos."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:
@@ -76,10 +80,15 @@ def cut_scene(meta: SceneMeta, package: ModelPackage, options: SegmentOptions, *
 
 def _patch(shape: tuple[int, int], options: SegmentOptions, *, halo: int, stride: int, cost: TileCost) -> PatchChoice:
     """The patch that the rule and the memory give: for two workers, or for one where that is all there is room for."""
-    try:
-        return choose_patch(options.patch, shape, halo=halo, stride=stride, cost=cost, room=room_of(options, cost))
-    except TileRoomTooSmall:
-        pass
+    rooms = [room_of(options, cost)]
+    if options.time_budget is not None:
+        side = math.isqrt(math.prod(shape) // PARTS) + 2 * halo
+        rooms.insert(0, min(rooms[0], cost.bytes(side, side, halo=halo)))
+    for room in rooms:
+        try:
+            return choose_patch(options.patch, shape, halo=halo, stride=stride, cost=cost, room=room)
+        except TileRoomTooSmall:
+            continue
     try:
         return choose_patch(
             options.patch, shape, halo=halo, stride=stride, cost=cost, room=room_of(options, cost, lanes=1)

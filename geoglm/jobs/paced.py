@@ -17,7 +17,7 @@ from geoglm.errors import PlanError
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.thin import ThinScene
 from geoglm.io.vectors import AreaOfInterest
-from geoglm.jobs.budget import budget_of, run_bytes
+from geoglm.jobs.budget import budget_of, cost_of, run_bytes
 from geoglm.jobs.cache import cache_folder
 from geoglm.jobs.pace import recall, remember
 from geoglm.jobs.plan import SegmentPlan
@@ -42,11 +42,17 @@ AFTER_PX_PER_S = {True: 12e6, False: 60e6}
 
 @dataclass(frozen=True, slots=True)
 class Coarse:
-    """A level below full resolution, with what scores it, and its share of the pixels that the network sees in full."""
+    """A level below full resolution, with what scores it.
+
+    Args:
+        share: of the pixels that the network sees in full.
+        bytes: that one worker takes for it.
+    """
 
     level: Level
     scorer: ShardScorer
     share: float
+    bytes: int
 
 
 def coarse_levels(plan: SegmentPlan) -> list[Coarse]:
@@ -75,19 +81,19 @@ def coarse_levels(plan: SegmentPlan) -> list[Coarse]:
         )
         share = len(plan.layout) * level.area / reduce**2 / whole
         if share < WORTH_IT * (candidates[-1].share if candidates else 1.0):
-            candidates.append(Coarse(level, ShardScorer(thin), share))
+            pixel = cost_of(source.meta, plan.package, plan.options, reduce=reduce, blend=False).bytes_per_px
+            candidates.append(Coarse(level, ShardScorer(thin), share, int(level.area * pixel)))
     return _fitting(plan, candidates)
 
 
 def _fitting(plan: SegmentPlan, candidates: Sequence[Coarse]) -> list[Coarse]:
     """Those of the levels for which the budget has room, the coarsest before all others."""
     room = budget_of(plan.options) - (base := run_bytes(plan.layout, plan.cost, plan.workers))
-    sizes = [int(c.level.area * plan.cost.bytes_per_px * plan.workers) for c in candidates]
     found: list[Coarse] = []
-    for coarse, takes in zip(reversed(candidates), reversed(sizes), strict=True):
-        if takes > room:
+    for coarse in reversed(candidates):
+        room -= plan.workers * coarse.bytes
+        if room < 0:
             break
-        room -= takes
         found.insert(0, coarse)
     if found:
         return found
@@ -95,7 +101,7 @@ def _fitting(plan: SegmentPlan, candidates: Sequence[Coarse]) -> list[Coarse]:
         raise PlanError("the scene is too small for a time budget: it cannot be looked at more coarsely; leave it out")
     raise PlanError(
         "a time budget needs room for a second network: give at least "
-        f"--memory {math.ceil((base + sizes[-1]) / 1e8) / 10:.1f}GB, or fewer --workers"
+        f"--memory {math.ceil((base + plan.workers * candidates[-1].bytes) / 1e8) / 10:.1f}GB, or fewer --workers"
     )
 
 

@@ -89,7 +89,7 @@ def test_only_levels_that_fit_into_the_memory_are_used(scene: Path, model: str) 
     every = coarse_levels(plan)
     assert [c.level.factor for c in every] == [2, 4, 8]
     base = run_bytes(plan.layout, plan.cost, plan.workers)
-    sizes = [int(c.level.area * plan.cost.bytes_per_px * 2) for c in every]
+    sizes = [2 * c.bytes for c in every]
     two = replace(plan, options=replace(options, memory=base + sizes[2] + sizes[1] + sizes[0] - 1))
     assert [c.level.factor for c in coarse_levels(two)] == [4, 8]
     with pytest.raises(PlanError, match="give at least --memory"):
