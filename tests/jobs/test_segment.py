@@ -15,6 +15,7 @@ import pytest
 import rasterio
 import shapely
 import xarray as xr
+from rasterio.features import rasterize
 from rio_cogeo.cogeo import cog_validate
 
 import geoglm
@@ -142,6 +143,10 @@ def test_min_area_merges_small_regions_in_raster_and_polygons_alike(tmp_path: Pa
     segment_file(DUTCH, tmp_path / "out", SegmentOptions(min_area=20.0))
     frame = geopandas.read_file(tmp_path / "out" / "polygons.gpkg")
     assert frame.area_m2.min() >= 20.0
+    with rasterio.open(tmp_path / "out" / "classes.tif") as file:
+        shapes = zip(frame.geometry, frame.class_id, strict=True)
+        painted = rasterize(shapes, file.shape, fill=255, transform=file.transform, dtype="uint8")
+        assert (painted == file.read(1)).all()
 
 
 def test_an_area_of_interest_limits_the_map(tmp_path: Path) -> None:
