@@ -22,10 +22,12 @@ def model(*nodes: object, constants: tuple[TensorProto, ...] = (), **more: objec
 
 
 def branching(depth: int) -> object:
-    """An If whose branches hold an If, and so on; a Relu is innermost."""
-    inner = helper.make_node("Relu", ["image"], ["answer"]) if depth == 0 else branching(depth - 1)
-    branch = helper.make_graph([inner], "b", [], [helper.make_tensor_value_info("answer", TensorProto.FLOAT, FREE)])
-    return helper.make_node("If", ["c"], ["answer"], then_branch=branch, else_branch=branch)
+    """An If whose first branch holds an If, and so on; a Relu is innermost, and in every other branch."""
+    relu = helper.make_node("Relu", ["image"], ["answer"])
+    answer = [helper.make_tensor_value_info("answer", TensorProto.FLOAT, FREE)]
+    inner = relu if depth == 0 else branching(depth - 1)
+    branches = (helper.make_graph([node], "b", [], answer) for node in (inner, relu))
+    return helper.make_node("If", ["c"], ["answer"], **dict(zip(("then_branch", "else_branch"), branches, strict=True)))
 
 
 def read(made: ModelProto, folder: Path) -> OnnxFacts:
