@@ -5,7 +5,6 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import dask
 import distributed
@@ -22,6 +21,7 @@ from geoglm.jobs.workplace import find_workplace
 from geoglm.options import PatchRule, SchedulerRule, SegmentOptions
 from geoglm.types import Scores
 from tests.conftest import pointwise, write_scene
+from tests.jobs.worn_out import mend, wear_out
 
 
 @pytest.fixture(scope="module")
@@ -122,30 +122,15 @@ def test_a_failing_worker_is_given_no_second_chance_and_a_hopeless_shard_ends_th
 ) -> None:
     scene, options = inputs
     bad = next(iter(client.nthreads()))
-    client.run(_break, workers=[bad])
+    client.run(wear_out, workers=[bad])
     segment_file(scene, tmp_path / "out", options, client=client)
     assert maps(tmp_path / "out") == by_threads
-    client.run(_break)
+    client.run(mend, workers=[bad])
+    client.run(wear_out)
     with pytest.raises(SceneNotFound, match="worn out"):
         segment_file(scene, tmp_path / "none", options, client=client)
     assert not (tmp_path / "none").exists()
-    client.run(_mend)
-
-
-def _break() -> None:
-    from geoglm.jobs import scorer
-
-    def worn_out(self: Any) -> Any:
-        raise SceneNotFound(Path("worn out"))
-
-    scorer.PackedScorer.whole = scorer.PackedScorer.here  # type: ignore[attr-defined]
-    scorer.PackedScorer.here = worn_out  # type: ignore[method-assign]
-
-
-def _mend() -> None:
-    from geoglm.jobs import scorer
-
-    scorer.PackedScorer.here = scorer.PackedScorer.whole  # type: ignore[attr-defined,method-assign]
+    client.run(mend)
 
 
 def test_processes_are_asked_for_on_the_command_line(
