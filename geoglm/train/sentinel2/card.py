@@ -27,11 +27,12 @@ LIMITS = (
     "called snow or bare, its shadow water; mask clouds first. Grass, shrubs and flooded vegetation are the least "
     "reliable. Scenes coarser than 20 m and finer than 10 m were not tried."
 )
-VERSION = "1.0"
+VERSION = "1.1"
 COMMANDS = (
-    "python -m geoglm.train.sentinel2 --data DATA --teacher dynamic-world.onnx --invented 0 -o A: 583 steps",
-    "the same with --init A --rate 0.003 --steps 1600, with invented scenes: 979 steps; both were stopped there, and "
-    "the averages taken. Crops of invented scenes then lay anywhere in two of five draws",
+    "python -m geoglm.train.sentinel2 --data DATA --teacher dynamic-world.onnx -o A: 6000 steps; 58 % of the crops "
+    "were of invented scenes, 22 % plain, 15 % at the surface",
+    "the same with --init A/sentinel2-landcover --rate 0.002 --seed 2 -o B: 6000 steps, other invented scenes, and the "
+    "shares of the recipe as it stands",
 )
 """How the shipped weights came about."""
 
