@@ -203,6 +203,8 @@ class _Run:
     def go(self) -> SegmentResult:
         """All steps, in order."""
         began = time.monotonic()
+        if self.plan.options.vectors != "none":
+            threading.Thread(target=_load_tracer).start()  # while the network is at work
         runtime = self._infer()
         self._note("network", began)
         began = scored = time.monotonic()
@@ -343,3 +345,9 @@ class _Run:
         (drafts / "confidence.qml").write_text(confidence_style(), encoding="utf-8")
         if self.plan.options.vectors != "none":
             (drafts / "polygons.qml").write_text(polygons_style(self.scheme), encoding="utf-8")
+
+
+def _load_tracer() -> None:
+    from geoglm.jobs.vectorize import load_tracer
+
+    load_tracer()

@@ -183,6 +183,13 @@ def _traced(what: ClassMap, options: PolygonOptions, progress: Progress) -> tupl
     return table, trace(ahead(rows()), what.shape, what.ground(), rules)
 
 
+def load_tracer() -> None:
+    """Load what tracing needs, compiled code included, so that the first map does not wait for it."""
+    pixel = np.zeros((1, 1), np.uint8), np.zeros((1, 1), np.uint8)
+    table = PolygonTable(GeoRef(), Legend.of(()), confident=True)
+    table.as_arrow(trace([pixel], (1, 1), Ground.of_pixels(1, Affine.identity())))
+
+
 def silent(phase: str, done: int, total: int) -> None:
     """Report nothing."""
 
