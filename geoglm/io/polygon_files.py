@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geoglm.errors import GeoglmError
 from geoglm.io.polygon_table import PolygonTable
 
 if TYPE_CHECKING:
@@ -29,19 +30,32 @@ GROUP_BYTES = 1 << 26
 
 
 def write_polygons(table: PolygonTable, traced: Iterable[Polygons], path: Path) -> int:
-    """Write polygons as they come in the format of the suffix of `path` (`SUFFIXES`); how many there were."""
-    count = 0
+    """Write polygons as they come in the format of the suffix of `path` (`SUFFIXES`); how many there were.
+
+    Raises:
+        GeoglmError: making the polygons failed with it.
+    """
+    count, failed = 0, None
 
     def counted() -> Iterator[Polygons]:
-        nonlocal count
-        for found in traced:
-            count += len(found)
-            yield found
+        nonlocal count, failed
+        try:
+            for found in traced:
+                count += len(found)
+                yield found
+        except GeoglmError as error:
+            failed = error
+            raise
 
-    if path.suffix == ".parquet":
-        _write_parquet(table, counted(), path)
-    else:
-        _write_gdal(table, counted(), path)
+    try:
+        if path.suffix == ".parquet":
+            _write_parquet(table, counted(), path)
+        else:
+            _write_gdal(table, counted(), path)
+    except Exception as error:
+        if failed is None:
+            raise
+        raise failed from error  # whichever way GDAL put it
     return count
 
 

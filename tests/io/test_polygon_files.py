@@ -1,5 +1,6 @@
 """Polygons in files: what each format gives back."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import geopandas
@@ -11,9 +12,11 @@ import shapely
 from affine import Affine
 from pyproj import CRS
 
+from geoglm.errors import SceneUnreadable
 from geoglm.io.polygon_files import along_curve, write_polygons
 from geoglm.io.polygon_table import Legend, PolygonTable
 from geoglm.types import GeoRef, LandClass
+from geoglm.vector.polygons import Polygons
 from geoglm.vector.trace import Ground, TraceRules, trace
 from tests.vector.maps import noise
 
@@ -87,3 +90,13 @@ def test_places_near_each_other_lie_near_on_the_curve() -> None:
     order = np.argsort(along_curve(boxes))
     quarters = boxes[order].reshape(4, 16, 4)
     assert all((np.ptp(q[:, :2], axis=0) == 3).all() for q in quarters)
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".parquet", ".fgb"])
+def test_what_goes_wrong_while_polygons_are_made_comes_out_as_it_is(tmp_path: Path, suffix: str) -> None:
+    def traced() -> Iterator[Polygons]:
+        yield from trace([(CLASSES, None)], CLASSES.shape, Ground.of_pixels(80, Affine.identity()))
+        raise SceneUnreadable(Path("map.tif"), "it ends here")
+
+    with pytest.raises(SceneUnreadable, match="it ends here"):
+        write_polygons(PolygonTable(UTM, Legend.of([]), False), traced(), tmp_path / f"out{suffix}")
