@@ -27,6 +27,15 @@ VIRIDIS = ("440154", "472d7b", "3b528b", "2c728e", "21918c", "28ae80", "5ec962",
 """Nine even steps of the colour map."""
 
 
+def side_shown(shape: tuple[int, int]) -> int:
+    """The longer side of what is shown of a scene of `shape`, px; more of it need not be read.
+
+    >>> [side_shown(s) for s in ((100, 100), (200, 100), (100, 900))]
+    [540, 1080, 540]
+    """
+    return round(PANEL * float(np.clip(shape[0] / shape[1], 1.0, 3.0)))
+
+
 def stretched(pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
     """``(band, y, x)`` to ``(y, x, 3)`` in 0…1: percentiles 1 to 99 of the valid pixels, white elsewhere."""
     shown = pixels[:3] if len(pixels) >= 3 else np.repeat(pixels[:1], 3, axis=0)

@@ -322,11 +322,12 @@ class _Run:
         return SegmentResult(self.stage.output, table, valid, invalid, self.seconds, notes, self.reused)
 
     def _quicklook(self, result: SegmentResult) -> None:
-        from geoglm.io.quicklook import stretched, write_quicklook
+        from geoglm.io.quicklook import side_shown, stretched, write_quicklook
 
+        side = side_shown(self.meta.box.shape)
         colours = [self.plan.bands[k] for k in shown_bands(self.plan.package.card.bands)]
-        pixels, valid = self.plan.source.preview(colours, side_px=1200)
-        maps = (RasterFile(self.maps.path(n)).preview([0], side_px=1200)[0][0] for n in ("classes", "confidence"))
+        pixels, valid = self.plan.source.preview(colours, side_px=side)
+        maps = (RasterFile(self.maps.path(n)).preview([0], side_px=side)[0][0] for n in ("classes", "confidence"))
         classes, confidence = (np.asarray(m, np.uint8) for m in maps)
         write_quicklook(
             self.stage.drafts / "quicklook.png",
