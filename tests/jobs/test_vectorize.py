@@ -7,8 +7,10 @@ import geopandas
 import numpy as np
 import pytest
 import shapely
+from affine import Affine
 from click.testing import CliRunner
 from geopandas.testing import assert_geodataframe_equal
+from pyproj import Geod
 from rasterio.features import rasterize
 
 import geoglm
@@ -164,3 +166,13 @@ def test_a_map_is_merged_in_place_as_it_is_row_by_row(tmp_path: Path) -> None:
     frame = traced(path, min_area=2.0)
     painted = rasterize(zip(frame.geometry, frame.class_id, strict=True), classes.shape, transform=UTM, dtype="uint8")
     assert (painted == classes).all()
+
+
+def test_on_a_geographic_map_areas_and_perimeters_are_geodesic(tmp_path: Path) -> None:
+    classes = np.zeros((40, 60), np.uint8)
+    classes[10:25, 20:50] = 1
+    path = raster(tmp_path, classes, nodata=255, crs="EPSG:4326", transform=Affine(1e-3, 0, 10, 0, -1e-3, 50))
+    frame = traced(path, keep=("1",))
+    area, perimeter = Geod(ellps="WGS84").geometry_area_perimeter(frame.geometry[0])
+    assert frame.area_m2[0] == pytest.approx(area, rel=1e-4)
+    assert frame.perimeter_m[0] == pytest.approx(perimeter, rel=1e-4)
