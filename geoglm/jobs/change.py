@@ -27,6 +27,7 @@ from geoglm.jobs.change_outputs import ChangeAreas, write_matrix, write_picture,
 from geoglm.jobs.change_preflight import Preflight
 from geoglm.jobs.change_spectral import SpectralChange
 from geoglm.jobs.manifest import LIBRARIES, file_hash, quick_key
+from geoglm.registry.match import shown_bands
 from geoglm.types import LandClass
 from geoglm.version import __version__
 
@@ -100,7 +101,11 @@ def change(
     files = [f for p in paths if p for f in scene_files(p)]
     stage = Stage(_checked(folder, [p for p in paths if p]), f"change {quick_key(files)} {options} {time.time_ns()}")
     with stage.held():
-        return _Run(pair, paths, options, stage, progress).go()
+        try:
+            return _Run(pair, paths, options, stage, progress).go()
+        except KeyboardInterrupt:
+            stage.discard()  # nothing of it could be taken up again
+            raise
 
 
 def _chosen(choices: dict[str, Any]) -> ChangeOptions:
@@ -244,9 +249,8 @@ class _Run:
                 legend = legend_of(self.pair.wholes[len(shown)])
                 shown.append(coloured(classes, legend) if legend else stretched(pixels, valid))
             return shown[0], shown[1]
-        bands = range(min(3, len(self.pair.before.meta.bands), len(self.pair.after.meta.bands)))
-        order = [2, 1, 0] if len(self.pair.before.meta.bands) > 3 and len(bands) == 3 else list(bands)
-        first, second = (s.preview(order, side_px=1200) for s in (self.pair.before, self.pair.after))
+        both = (self.pair.before, self.pair.after)
+        first, second = (s.preview(shown_bands(s.meta.bands), side_px=1200) for s in both)
         return stretched(*first), stretched(*second)
 
     def _titles(self) -> tuple[str, str]:

@@ -204,6 +204,30 @@ def test_without_common_data_there_is_nothing_to_say(tmp_path: Path, scene: np.n
     assert not (tmp_path / "out").exists()
 
 
+def test_a_stopped_run_leaves_nothing_behind(tmp_path: Path, scene: np.ndarray) -> None:
+    def stop(phase: str, done: int, total: int) -> None:
+        if phase == "comparing":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, scene, scene, progress=stop)
+    assert {p.name for p in tmp_path.iterdir()} == {"before.tif", "after.tif"}
+
+
+def test_bands_are_matched_by_name_where_both_have_names(tmp_path: Path, scene: np.ndarray) -> None:
+    """In another order, with one more: the same answer."""
+    after = later(pasted(scene)[0])
+    named = run(tmp_path, scene, after)
+    turned = np.concatenate([after[::-1], after[:1]])
+    for name, bands in (("before", ("red", "green", "blue")), ("after", ("blue", "green", "red", "nir"))):
+        write_scene(tmp_path / f"{name}.tif", scene if name == "before" else turned)
+        with rasterio.open(tmp_path / f"{name}.tif", "r+") as file:
+            file.descriptions = bands
+    result = change(tmp_path / "before.tif", tmp_path / "after.tif", tmp_path / "named", vectors="none")
+    assert result.summary["bands"] == {"before": [1, 2, 3], "after": [3, 2, 1]}
+    assert np.array_equal(judged(result), judged(named))
+
+
 def test_small_regions_are_merged(tmp_path: Path, scene: np.ndarray) -> None:
     changed, _ = pasted(scene)
     result = run(tmp_path, scene, later(changed), min_area=150.0, vectors="gpkg")
