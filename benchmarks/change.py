@@ -107,6 +107,20 @@ def shifted_pairs(path: Path, work: Path) -> None:
         )
 
 
+def eight_bits(path: Path, work: Path) -> None:
+    """A brighter, noisy copy of an 8-bit scene, cut off at 255."""
+    pixels, place = scene_of(path)
+    if pixels.max() > 255:
+        return
+    paths = work / "before8.tif", work / "after8.tif"
+    for target, date in zip(paths, (pixels, later(pixels)), strict=True):
+        whole = np.rint(date).clip(0, 255).astype(np.uint8)
+        profile = {"count": len(whole), "height": whole.shape[1], "width": whole.shape[2], "dtype": "uint8"}
+        with rasterio.open(target, "w", driver="GTiff", **profile, **place) as file:
+            file.write(whole)
+    print(f"{path.stem}: in 8 bits: flagged {change(*paths, work / 'out', vectors='none').changed_share:.3%}")
+
+
 def other_grids(path: Path, work: Path) -> None:
     """Must show 4: other CRS, resolution and extent against the aligned pair, away from edges of what was found."""
     pixels, place = scene_of(path)
@@ -234,6 +248,7 @@ if __name__ == "__main__":
             taizhou(given.data, room)
         for scene in given.pair:
             shifted_pairs(scene, room)
+            eight_bits(scene, room)
             other_grids(scene, room)
         for scene in given.paste:
             paste(scene, room)

@@ -55,6 +55,8 @@ class SpectralChange:
         self.ready, self.options, self.folder, self.progress = ready, options, folder, progress
         self.scene = ready.pair.before.meta.box
         self.softened = SOFTENED_PX if ready.pair.resampled else 0.0
+        kinds = {np.dtype(s.meta.dtype) for s in ready.pair.wholes}
+        self.full = float(np.iinfo("uint8").max) if kinds == {np.dtype("uint8")} else None
 
     def maps(self) -> ChangeMaps:
         """All steps, in order.
@@ -83,15 +85,19 @@ class SpectralChange:
         }
         return ChangeMaps(codes, percent, (NO_CHANGE, CHANGE), self.ready.pair.before.meta.georef, facts)
 
-    def _pixels(self, box: PixelBox, reach: int) -> Pixels:
+    def _pixels(self, box: PixelBox, reach: int, found: Alteration | None = None) -> Pixels:
         """Both dates ``(band, y, x)`` of `box` and `reach` px around it as far as there is any, softened where needed,
-        and where both have data."""
+        and where both have data. With the transformation `found`, 8-bit data are unclipped by it."""
         soft = reach_px(self.softened) if self.softened else 0
         wide = _grown(box, reach + soft, self.scene)
         before, here = self.ready.pair.before.read(wide, self.ready.bands[0])
         after, there = self.ready.pair.after.read(wide, self.ready.bands[1])
         both, inner = here & there, _grown(box, reach, self.scene).within(wide)
         dates = [np.where(both, d, 0).astype(np.float32) for d in (before, after)]
+        if found is not None and self.full is not None:
+            one, two = (d.reshape(len(d), -1).astype(np.float64) for d in dates)
+            open_ended = found.unclipped(one, two, self.full)
+            dates = [o.reshape(d.shape).astype(np.float32) for o, d in zip(open_ended, dates, strict=True)]
         if soft:
             dates = [smoothed(d, both, self.softened) for d in dates]
         return dates[0][:, *inner], dates[1][:, *inner], both[inner]
@@ -127,7 +133,7 @@ class SpectralChange:
 
         def judge(box: PixelBox) -> None:
             nonlocal total
-            before, after, valid = self._pixels(box, reach)
+            before, after, valid = self._pixels(box, reach, found)
             loud = np.zeros(valid.shape, np.float32)
             statistic = found.statistic(before[:, valid].astype(np.float64), after[:, valid].astype(np.float64))
             loud[valid] = np.minimum(np.sqrt(statistic), top)

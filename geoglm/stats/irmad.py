@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh
+from scipy.linalg import eigh, solve
 from scipy.special import betainc
 from scipy.stats import chi2
 
@@ -74,6 +74,8 @@ class Alteration:
         before_mean, after_mean: ``(bands,)``.
         before_axes, after_axes: ``(bands, variates)`` canonical vectors, least correlated pair first.
         correlation: ``(variates,)`` canonical correlations; as many as the date with fewer bands has.
+        forecasts: ``(bands, bands)`` of the first date by the second, and of the second by the first: linear regression
+            on unchanged pixels.
         scatter: factor by which the spread of unchanged pixels seems smaller than it is.
     """
 
@@ -82,6 +84,7 @@ class Alteration:
     before_axes: Values
     after_axes: Values
     correlation: Values
+    forecasts: tuple[Values, Values]
     scatter: float = 1.0
 
     @classmethod
@@ -100,7 +103,21 @@ class Alteration:
         else:
             correlation, paired, axes = _canonical(second, first, both.T)
         scatter = scatter_of(len(correlation)) if weighted else 1.0
-        return cls(moments.mean[:bands], moments.mean[bands:], axes, paired, correlation, scatter)
+        forecasts: tuple[Values, Values] = (solve(second, both.T).T, solve(first, both).T)
+        return cls(moments.mean[:bands], moments.mean[bands:], axes, paired, correlation, forecasts, scatter)
+
+    def unclipped(self, before: Values, after: Values, full: float) -> tuple[Values, Values]:
+        """Both dates with values at `full`, the sensor's greatest, replaced by what the other date lets expect where
+        that is greater still: of more light than a sensor can tell, no change follows.
+
+        Args:
+            before, after: ``(band, n)``.
+        """
+        first = self.before_mean[:, None] + self.forecasts[0] @ (after - self.after_mean[:, None])
+        second = self.after_mean[:, None] + self.forecasts[1] @ (before - self.before_mean[:, None])
+        dates = ((before, first), (after, second))
+        one, two = (np.where(seen >= full, np.maximum(seen, expected), seen) for seen, expected in dates)
+        return one, two
 
     def statistic(self, before: Values, after: Values) -> Values:
         """``(n,)`` sum of squared standardised differences; χ² with as many degrees of freedom as variates where
@@ -127,10 +144,10 @@ class Alteration:
 
 def _canonical(narrow: Values, wide: Values, both: Values) -> tuple[Values, Values, Values]:
     """Canonical correlations ``(k,)`` and vectors ``(bands, k)`` of two sets of bands, the first not the larger."""
-    projected = both @ np.linalg.solve(wide, both.T)
+    projected = both @ solve(wide, both.T)
     squared, axes = eigh((projected + projected.T) / 2, narrow)
     correlation = np.sqrt(squared.clip(0, 1))
-    return correlation, axes, np.linalg.solve(wide, both.T @ axes) / np.maximum(correlation, 1e-9)
+    return correlation, axes, solve(wide, both.T @ axes) / np.maximum(correlation, 1e-9)
 
 
 def scatter_of(variates: int) -> float:

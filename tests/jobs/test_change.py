@@ -204,6 +204,18 @@ def test_without_common_data_there_is_nothing_to_say(tmp_path: Path, scene: np.n
     assert not (tmp_path / "out").exists()
 
 
+def test_bright_ground_that_8_bits_cut_off_is_unchanged(tmp_path: Path, scene: np.ndarray) -> None:
+    """1.6 times as bright, a tenth of it beyond 255; but what became that bright from water is found."""
+    before, after = scene.astype(np.uint8), later(scene, gain=1.6)
+    assert (after >= 255).any(axis=0).mean() > 0.05
+    still = run(tmp_path, before, after.clip(max=255).astype(np.uint8))
+    assert still.changed_share < 0.005
+    after[:, 5:45, 10:50] = 300
+    found = judged(run(tmp_path, before, after.clip(max=255).astype(np.uint8))) == 1
+    assert found[5:45, 10:50].mean() > 0.95
+    assert found.mean() < 0.03
+
+
 def test_a_stopped_run_leaves_nothing_behind(tmp_path: Path, scene: np.ndarray) -> None:
     def stop(phase: str, done: int, total: int) -> None:
         if phase == "comparing":
