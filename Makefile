@@ -22,7 +22,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/workers.py bench-output/scene.tif
 	$(BIN)/python benchmarks/planner.py
 	$(BIN)/python benchmarks/memory.py --scenes bench-output/memory.png
-	$(BIN)/python benchmarks/sparse.py
+	$(BIN)/python benchmarks/empty_scene.py
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "geoglm needs Python 3.11 or newer")'

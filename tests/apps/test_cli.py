@@ -104,7 +104,7 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[object], str]]:
         "endless area": ([DUTCH, "--min-area", "inf"], "is no area"),
         "aoi is a table": ([DUTCH, "--aoi", table], "without geometries"),
         "shard": ([DUTCH, "--shard", "-5"], "is negative"),
-        "unknown model": ([DUTCH, "--model", "none-such"], "shipped: aerial-landcover"),
+        "unknown model": ([DUTCH, "--model", "none-such"], "there are: aerial-landcover"),
         "output is a file": ([DUTCH, "-o", blocked], "wants a folder"),
         "output below a file": ([DUTCH, "-o", blocked / "out"], "choose another -o"),
         "patch": ([DUTCH, "--patch", "big"], "auto, stepwise or a side in pixels"),

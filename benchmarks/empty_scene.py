@@ -1,6 +1,6 @@
 """A very large scene that is mostly no data: time and memory, since empty shards are left out.
 
-python benchmarks/sparse.py [SIDE] [options of geoglm segment]    100000 px a side by default, data in three places
+python benchmarks/empty_scene.py [SIDE] [options of geoglm segment]    100000 px a side by default, data in three places
 """
 
 from __future__ import annotations
