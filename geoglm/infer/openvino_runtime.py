@@ -26,6 +26,10 @@ from geoglm.pixels.scale import NetworkDtype
 
 ELEMENT = {"uint8": ov.Type.u8, "uint16": ov.Type.u16, "int16": ov.Type.i16, "float32": ov.Type.f32}
 
+# OpenVINO fills its tables of types at their first use, and holds a lock of C++ while it waits for Python's: two
+# threads that come first at the same time wait for each other for ever. So this one comes first.
+_ = [kind.to_dtype() for kind in ELEMENT.values()], [ov.Tensor(np.zeros(1, name)).data for name in ELEMENT]
+
 
 class OpenVinoRuntime:
     """A graph from raw pixels to logits compiled for the CPU, one inference request for each thread that calls.
