@@ -1,6 +1,7 @@
 """Blocks that shards pack, put together again."""
 
 import zlib
+from itertools import pairwise
 
 import numpy as np
 from hypothesis import given, settings
@@ -25,7 +26,7 @@ def test_shards_cut_anywhere_make_the_same_blocks(
     values = rng.integers(0, 5, shape).astype(np.uint8)
     values[rng.random(shape) < share] = 255
     rows, cols = (sorted({0, min(c, n), n}) for c, n in zip(cuts, shape, strict=True))
-    boxes = [PixelBox(t, le, b, r) for t, b in zip(rows, rows[1:]) for le, r in zip(cols, cols[1:])]  # noqa: B905
+    boxes = [PixelBox(t, le, b, r) for t, b in pairwise(rows) for le, r in pairwise(cols)]
     shards = {box: pack(plane, values[box.within(scene)], box, scene) for box in boxes}
     for place in blocks_of(scene, scene):
         truth = np.full((BLOCK_PX, BLOCK_PX), 255, np.uint8)
