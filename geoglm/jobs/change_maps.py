@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -63,7 +64,9 @@ def for_blocks(
 ) -> None:
     """Call `work` once for every block of a scene, on so many threads (0: one per core)."""
     done = 0
-    with ThreadPoolExecutor(workers or len(sched_getaffinity(0))) as pool:
+    # rasterio mutes this warning around arrays of its own, which does not hold where several threads do so at a time
+    with warnings.catch_warnings(), ThreadPoolExecutor(workers or len(sched_getaffinity(0))) as pool:
+        warnings.filterwarnings("ignore", message="Dataset has no geotransform")
         blocks = list(scene.blocks(side_px))
         try:
             for box, _ in zip(blocks, pool.map(work, blocks), strict=True):

@@ -8,6 +8,7 @@ as that of threads here, byte for byte, where the workers' CPUs compute in the s
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -193,10 +194,22 @@ def processes(count: int, *, threads: int) -> Iterator[Client]:
     dask = _distributed()
     settings: dict[str, Any] = {"dashboard_address": ":0", "memory_limit": 0, "silence_logs": logging.CRITICAL}
     with (
+        _environment_kept(),
         dask.LocalCluster(n_workers=count, threads_per_worker=threads, processes=True, **settings) as cluster,
         dask.Client(cluster, set_as_default=False) as client,
     ):
         yield client
+
+
+@contextmanager
+def _environment_kept() -> Iterator[None]:
+    """Undo what starting workers does to this process: dask leaves one thread for OpenMP in its environment."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _distributed() -> Any:

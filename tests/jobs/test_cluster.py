@@ -16,6 +16,7 @@ import geoglm
 from geoglm.apps.cli import main
 from geoglm.errors import PlanError, SceneNotFound
 from geoglm.io.parcel import pack_scores, unpack_scores
+from geoglm.jobs.cluster import processes
 from geoglm.jobs.segment import segment_file
 from geoglm.jobs.workplace import find_workplace
 from geoglm.options import PatchRule, SchedulerRule, SegmentOptions
@@ -37,10 +38,13 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SegmentOptio
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[distributed.LocalCluster]:
+    before = dict(os.environ)
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=2, dashboard_address=":0", memory_limit=0, silence_logs=50
     ) as cluster:
         yield cluster
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="module")
@@ -192,3 +196,11 @@ def test_scores_travel_unchanged() -> None:
         strict=True,
     ):
         assert (a == b).all()
+
+
+def test_processes_leave_the_environment_as_it_was() -> None:
+    """Dask sets one thread for OpenMP before it starts workers; what runs here afterwards must not inherit that."""
+    before = dict(os.environ)
+    with processes(1, threads=1):
+        pass
+    assert dict(os.environ) == before
