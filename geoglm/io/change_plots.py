@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geoglm.io.plots import figure_file
 from geoglm.io.quicklook import coloured
 from geoglm.types import LandClass
+
+DPI = 110
 
 SHOWN = 12
 """Kinds of change named in a legend, the largest first."""
@@ -39,7 +40,7 @@ def draw_change(
 
     height, width = codes.shape
     tall = float(np.clip(height / width, 0.25, 3.0))
-    with _figure(path, (15, 5 * tall + 1.1)) as figure:
+    with figure_file(path, (15, 5 * tall + 1.1), dpi=DPI) as figure:
         panels = figure.subplots(1, 3)
         change = coloured(codes, legend)
         for axes, picture, title in zip(panels, (*pictures, change), (*titles, "change"), strict=True):
@@ -60,7 +61,7 @@ def draw_matrix(path: Path, matrix: NDArray[np.float64], names: Sequence[str], u
     """
     changed = np.where(np.eye(len(names), dtype=bool), 0, matrix)
     side = 2.6 + 0.8 * len(names)
-    with _figure(path, (side + 0.8, side)) as figure:
+    with figure_file(path, (side + 0.8, side), dpi=DPI) as figure:
         axes = figure.subplots()
         top = float(changed.max()) or 1.0
         picture = axes.imshow(changed, vmin=0, vmax=top, cmap="OrRd")
@@ -72,18 +73,3 @@ def draw_matrix(path: Path, matrix: NDArray[np.float64], names: Sequence[str], u
         axes.set_yticks(range(len(names)), names)
         axes.set(xlabel="after", ylabel="before", title=f"What became what, {unit}")
         figure.colorbar(picture, ax=axes, shrink=0.8)
-
-
-@contextmanager
-def _figure(path: Path, size: tuple[float, float]) -> Iterator[Any]:
-    """An empty figure that becomes a PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    yield figure
-    with warnings.catch_warnings():
-        # a name may have letters that the font has not
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(path)

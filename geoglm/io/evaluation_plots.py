@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from geoglm.io.plots import figure_file
 from geoglm.stats.calibration import BINS
 from geoglm.stats.evaluation import Evaluation
 
@@ -73,13 +73,5 @@ def draw_reliability(path: Path, evaluation: Evaluation) -> None:
 @contextmanager
 def _axes(path: Path, size: tuple[float, float]) -> Iterator[Any]:
     """Empty axes that become a PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
-    yield figure.subplots()
-    with warnings.catch_warnings():
-        # a class may have letters that the font has not
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(path)
+    with figure_file(path, size, dpi=120) as figure:
+        yield figure.subplots()
