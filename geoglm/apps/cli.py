@@ -17,6 +17,7 @@ from geoglm.apps.cli_models import models
 from geoglm.apps.cli_options import parsed, plan_options, scene_argument
 from geoglm.apps.cli_train import train
 from geoglm.apps.cli_vectorize import vectorize
+from geoglm.apps.notes import print_notes
 from geoglm.apps.progress import progress_bar
 from geoglm.errors import GeoglmError, MissingExtra, OutputError
 from geoglm.version import __version__
@@ -153,8 +154,7 @@ def segment(scenes: tuple[SceneRef, ...], output: Path | None, as_json: bool, qu
             result = segment_file(scene, folder, options, progress)
         summaries.append(result.as_dict())
         if not quiet:
-            for note in result.notes:
-                click.echo(f"geoglm: note: {note}", err=True)
+            print_notes(result.notes)
         if not quiet and not as_json:
             _print_areas(result, scene)
     if as_json:

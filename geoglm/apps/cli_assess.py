@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from geoglm.apps.notes import print_notes
+
 if TYPE_CHECKING:
     from geoglm.jobs.assess import MapAssessment
     from geoglm.stats.estimates import Estimate
@@ -79,8 +81,7 @@ def assess(
     if as_json:
         click.echo(json.dumps(result.as_dict(), indent=2))
         return
-    for note in result.notes:
-        click.echo(f"geoglm: note: {note}", err=True)
+    print_notes(result.notes)
     _print(result)
     if output is not None:
         click.echo(f"{output}")

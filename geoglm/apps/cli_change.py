@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from geoglm.apps.notes import print_notes
 from geoglm.apps.progress import progress_bar
 from geoglm.options import parse_bands, parse_memory
 
@@ -71,8 +72,7 @@ def change(before: Path, after: Path, output: Path | None, as_json: bool, quiet:
     if as_json:
         click.echo(json.dumps(result.summary, indent=2, ensure_ascii=False))
     elif not quiet:
-        for note in result.notes:
-            click.echo(f"geoglm: note: {note}", err=True)
+        print_notes(result.notes)
         _print(result)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from geoglm.apps.cli_options import parsed, plan_options
+from geoglm.apps.notes import print_notes
 from geoglm.apps.progress import progress_bar
 from geoglm.errors import GeoglmError
 from geoglm.options import EvaluateOptions, parse_mapping, parse_scales
@@ -72,8 +73,7 @@ def evaluate(
     if as_json:
         click.echo(json.dumps(result.as_dict(), indent=2))
         return
-    for note in result.notes:
-        click.echo(f"geoglm: note: {note}", err=True)
+    print_notes(result.notes)
     _print(result)
     if output is not None:
         click.echo(f"{output}/")

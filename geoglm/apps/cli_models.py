@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from geoglm.apps.notes import print_notes
+
 AnyPath = click.Path(path_type=Path)
 
 
@@ -28,7 +30,7 @@ def list_models(as_json: bool) -> None:
         try:
             known.append(("own", ModelPackage.open(folder).card))
         except BadPackage as error:
-            click.echo(f"geoglm: note: {error}", err=True)
+            print_notes([error])
     if as_json:
         click.echo(json.dumps([dict(c.data) for _, c in known], indent=2))
         return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from geoglm.apps.notes import print_notes
 from geoglm.apps.progress import progress_bar
 from geoglm.options import parse_bands, parse_scale
 
@@ -100,8 +101,7 @@ def train(output: Path, as_json: bool, quiet: bool, **given: Any) -> None:
     with progress_bar(shown=not quiet and not as_json, paced=False) as progress:
         result = train_files(request, output, progress)
     if not quiet:
-        for note in result.notes:
-            click.echo(f"geoglm: note: {note}", err=True)
+        print_notes(result.notes)
     if as_json:
         click.echo(json.dumps(result.as_dict(), indent=2))
     elif not quiet:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from geoglm.apps.notes import print_notes
 from geoglm.apps.progress import progress_bar
 from geoglm.options import Length, PolygonOptions
 
@@ -71,7 +72,6 @@ def vectorize(*, classes: Path, output: Path | None, confidence: Path | None, qu
         result = polygon_file(source, output or classes.with_suffix(".gpkg"), options, progress)
     if quiet:
         return
-    for note in result.notes:
-        click.echo(f"geoglm: note: {note}", err=True)
+    print_notes(result.notes)
     rate = result.pixels / max(result.seconds, 1e-9) / 1e6
     click.echo(f"{result.path}  ({result.polygons:,} polygons, {result.seconds:.1f} s, {rate:.1f} Mpx/s)")
