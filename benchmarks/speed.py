@@ -68,8 +68,9 @@ def _watched(command: list[str]) -> tuple[str, resource.struct_rusage]:
     """What a command prints, and what it used."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     told: list[str] = []
-    assert process.stdout is not None
-    reader = threading.Thread(target=lambda: told.append(process.stdout.read()))  # type: ignore[union-attr]
+    output = process.stdout
+    assert output is not None
+    reader = threading.Thread(target=lambda: told.append(output.read()))
     reader.start()
     _, status, usage = os.wait4(process.pid, 0)
     reader.join()

@@ -49,7 +49,7 @@ class Decoder:
 
 
 @njit(cache=True, nogil=True, fastmath=LOOSE)
-def _decode(logits, factor, sharp, outputs):  # type: ignore[no-untyped-def]
+def _decode(logits, factor, sharp, outputs):  # type: ignore[no-untyped-def]  # typed by Numba
     """Fill those of the outputs that are not empty, row by row; see `Decoder`.
 
     The steps are inlined: the compiler then knows that their arrays do not overlap, and works on 16 pixels at a time.
@@ -81,7 +81,7 @@ def _decode(logits, factor, sharp, outputs):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
-def _in_turn(apart, factor, together):  # type: ignore[no-untyped-def]
+def _in_turn(apart, factor, together):  # type: ignore[no-untyped-def]  # typed by Numba
     """Bring pixels of all phases into their order."""
     cols = apart.size // factor
     for x in range(cols):
@@ -90,7 +90,7 @@ def _in_turn(apart, factor, together):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
-def _between_rows(logits, y, factor, low):  # type: ignore[no-untyped-def]
+def _between_rows(logits, y, factor, low):  # type: ignore[no-untyped-def]  # typed by Numba
     """The logits at the height of pixel row `y`, with their ends repeated once at either side."""
     kinds, rows, cols = logits.shape
     at = (y + 0.5) / factor - 0.5
@@ -104,7 +104,7 @@ def _between_rows(logits, y, factor, low):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
-def _between_cols(low, factor, row):  # type: ignore[no-untyped-def]
+def _between_cols(low, factor, row):  # type: ignore[no-untyped-def]  # typed by Numba
     """The logits of every pixel of a row, those that are equally far from a logit beside each other."""
     kinds, cols = low.shape[0], low.shape[1] - 2
     for phase in range(factor):
@@ -119,7 +119,7 @@ def _between_cols(low, factor, row):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
-def _best(row, best, top):  # type: ignore[no-untyped-def]
+def _best(row, best, top):  # type: ignore[no-untyped-def]  # typed by Numba
     """The first class of the largest logit, and that logit."""
     best[:], top[:] = 0, row[0]
     for k in range(1, row.shape[0]):
@@ -131,7 +131,7 @@ def _best(row, best, top):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
-def _chances(row, top, sharp, total, power):  # type: ignore[no-untyped-def]
+def _chances(row, top, sharp, total, power):  # type: ignore[no-untyped-def]  # typed by Numba
     """Logits to 2 ** (sharp · (logit − top)), in place, and their sum over the classes.
 
     2 to the whole part goes straight into the exponent's bits, 2 to the rest is the polynomial of exp2f in the Cephes

@@ -136,7 +136,7 @@ class _UnderWay:
                 raise ClusterError(GONE)
             try:
                 got = future.result()  # once more computed where the worker that had it has died
-            except Exception as error:
+            except Exception as error:  # of any kind: the answer never came, whatever dask says of why
                 raise ClusterError(
                     f"shard {shard.name} failed on the cluster: {type(error).__name__}: {error}; if its workers died, "
                     "give them more memory or fewer threads; the same command goes on from the finished shards"
