@@ -26,7 +26,7 @@ from rasterio.enums import Resampling
 from rasterio.warp import reproject, transform_bounds
 from scipy.ndimage import binary_dilation, binary_erosion, fourier_shift
 
-from geoglm.jobs.change import ChangeResult, change
+from geoglm.jobs.change.run import ChangeResult, change
 from geoglm.jobs.segment import segment_file
 from geoglm.options import SegmentOptions
 

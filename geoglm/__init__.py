@@ -18,7 +18,7 @@ from geoglm.version import __version__
 if TYPE_CHECKING:
     from geoglm.errors import GeoglmError
     from geoglm.jobs.assess import assess, sample
-    from geoglm.jobs.change import change
+    from geoglm.jobs.change.run import change
     from geoglm.jobs.evaluate import evaluate
     from geoglm.jobs.polygons import vectorize
     from geoglm.jobs.segment import segment_file
@@ -43,7 +43,7 @@ __all__ = [
 _HOMES = {
     "GeoglmError": "geoglm.errors",
     "assess": "geoglm.jobs.assess",
-    "change": "geoglm.jobs.change",
+    "change": "geoglm.jobs.change.run",
     "evaluate": "geoglm.jobs.evaluate",
     "load_model": "geoglm.jobs.view",
     "open_scene": "geoglm.jobs.view",

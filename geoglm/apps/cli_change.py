@@ -13,7 +13,7 @@ from geoglm.apps.progress import progress_bar
 from geoglm.options import parse_bands, parse_memory
 
 if TYPE_CHECKING:
-    from geoglm.jobs.change import ChangeResult
+    from geoglm.jobs.change.run import ChangeResult
 
 FILE = click.Path(path_type=Path)
 
@@ -65,7 +65,7 @@ def change(before: Path, after: Path, output: Path | None, as_json: bool, quiet:
     geoglm change 2019-geoglm/classes.tif 2024-geoglm/classes.tif -o out
     """
     given["bands"], given["memory"] = parse_bands(given["bands"]), parse_memory(given["memory"])
-    from geoglm.jobs.change import change as compare
+    from geoglm.jobs.change.run import change as compare
 
     with progress_bar(shown=not quiet and not as_json) as progress:
         result = compare(before, after, output, progress=progress, **given)

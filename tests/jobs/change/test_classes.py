@@ -13,7 +13,7 @@ from rio_cogeo.cogeo import cog_validate
 
 from geoglm.errors import GeoglmError
 from geoglm.io.cog import array_blocks, classes_layer, write_cog
-from geoglm.jobs.change import ChangeResult, change
+from geoglm.jobs.change.run import ChangeResult, change
 from geoglm.types import GeoRef, LandClass
 from tests.conftest import UTM, pointwise, write_scene
 

@@ -8,9 +8,9 @@ from datetime import date
 from typing import Any
 
 from geoglm.errors import SceneMismatch
+from geoglm.io.change.scene_pair import ScenePair
 from geoglm.io.label_names import plain
-from geoglm.io.scene_pair import ScenePair
-from geoglm.jobs.change_options import ChangeOptions
+from geoglm.jobs.change.options import ChangeOptions
 from geoglm.stats.shift import Shift, robust_shift, tile_shift, tiles_of
 from geoglm.types import SceneMeta
 

@@ -10,10 +10,10 @@ from rasterio.warp import transform_bounds
 from scipy.ndimage import fourier_shift, gaussian_filter
 
 from geoglm.errors import SceneMismatch
+from geoglm.io.change.scene_pair import ScenePair
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.memory import ArrayScene
 from geoglm.io.regrid import Part, Regridded
-from geoglm.io.scene_pair import ScenePair
 from geoglm.io.source import Source
 from geoglm.stats.shift import Shift
 from geoglm.types import GeoRef, PixelBox

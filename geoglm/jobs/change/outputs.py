@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoglm.io.change_plots import draw_change, draw_matrix
+from geoglm.io.change.plots import draw_change, draw_matrix
 from geoglm.io.cog import Layer, array_blocks, classes_layer, write_cog
 from geoglm.io.polygon_table import Legend
 from geoglm.io.styles import classes_style, confidence_style, polygons_style
-from geoglm.jobs.change_maps import NO_CHANGE, ChangeMaps
+from geoglm.jobs.change.maps import NO_CHANGE, ChangeMaps
 from geoglm.options import VectorFormat
 from geoglm.stats.area import pixel_areas
 from geoglm.stats.transitions import Judged, TransitionCodes, named
@@ -121,7 +121,7 @@ def write_polygons(folder: Path, maps: ChangeMaps, meta: SceneMeta, kind: Vector
     """``polygons.*`` of all changes, with their style; how many there are."""
     if kind == "none":
         return 0
-    from geoglm.io.change_table import ChangeTable
+    from geoglm.io.change.table import ChangeTable
     from geoglm.jobs.vectorize import write_traced  # Numba loads here
 
     scheme = TransitionCodes(len(maps.classes))

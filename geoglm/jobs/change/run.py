@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geoglm.errors import GeoglmError, OutputError
+from geoglm.io.change.scene_pair import ScenePair
 from geoglm.io.geotiff import RasterFile, scene_files
 from geoglm.io.journal import OUTPUTS, Stage
 from geoglm.io.quicklook import coloured, stretched
-from geoglm.io.scene_pair import ScenePair
 from geoglm.io.source import Source
-from geoglm.jobs.change_classes import ClassDates, class_changes, given_maps, mapped_by_model
-from geoglm.jobs.change_maps import ChangeMaps, Progress
-from geoglm.jobs.change_options import ChangeOptions, Method
-from geoglm.jobs.change_outputs import ChangeAreas, write_matrix, write_picture, write_polygons, write_rasters
-from geoglm.jobs.change_preflight import Preflight
-from geoglm.jobs.change_spectral import SpectralChange
+from geoglm.jobs.change.classes import ClassDates, class_changes, given_maps, mapped_by_model
+from geoglm.jobs.change.maps import ChangeMaps, Progress
+from geoglm.jobs.change.options import ChangeOptions, Method
+from geoglm.jobs.change.outputs import ChangeAreas, write_matrix, write_picture, write_polygons, write_rasters
+from geoglm.jobs.change.preflight import Preflight
+from geoglm.jobs.change.spectral import SpectralChange
 from geoglm.jobs.manifest import LIBRARIES, file_hash, quick_key
 from geoglm.registry.match import shown_bands
 from geoglm.types import LandClass

@@ -15,7 +15,7 @@ from scipy.ndimage import fourier_shift
 import geoglm
 from geoglm.apps.cli import main
 from geoglm.errors import GeoglmError, OutputError, SceneMismatch
-from geoglm.jobs.change import ChangeResult, change
+from geoglm.jobs.change.run import ChangeResult, change
 from tests.conftest import SAMPLES, UTM, write_scene
 
 

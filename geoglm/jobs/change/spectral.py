@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoglm.errors import SceneMismatch
-from geoglm.jobs.change_maps import NO_CHANGE, ChangeMaps, Progress, for_blocks, scratch
-from geoglm.jobs.change_options import ChangeOptions
-from geoglm.jobs.change_preflight import Preflight
+from geoglm.jobs.change.maps import NO_CHANGE, ChangeMaps, Progress, for_blocks, scratch
+from geoglm.jobs.change.options import ChangeOptions
+from geoglm.jobs.change.preflight import Preflight
 from geoglm.stats.irmad import Alteration, alteration
 from geoglm.stats.smoothing import reach_px, smoothed
 from geoglm.stats.threshold import Histogram, Split, split

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoglm.errors import SceneMismatch
+from geoglm.io.change.scene_pair import ScenePair
 from geoglm.io.label_colours import label_colours
 from geoglm.io.label_names import plain
 from geoglm.io.labels import Labels, open_labels
-from geoglm.io.scene_pair import ScenePair
 from geoglm.io.source import Source
-from geoglm.jobs.change_maps import NO_CHANGE, ChangeMaps, Progress, for_blocks, scratch
-from geoglm.jobs.change_options import ChangeOptions
+from geoglm.jobs.change.maps import NO_CHANGE, ChangeMaps, Progress, for_blocks, scratch
+from geoglm.jobs.change.options import ChangeOptions
 from geoglm.jobs.executors import run_shards
 from geoglm.jobs.planning import make_plan
 from geoglm.jobs.scorer import ShardScorer
