@@ -6,12 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from geoglm.errors import GeoglmError, PlanError
 
 VectorFormat = Literal["gpkg", "parquet", "fgb", "none"]
 Precision = Literal["auto", "f32", "bf16"]
+Doubt = Literal["entropy", "margin"]
+"""A layer of uncertainty, see `geoglm.stitch.doubts`."""
 
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
@@ -102,6 +104,21 @@ def parse_offset(text: str) -> float | Literal["auto"]:
     return value
 
 
+def parse_doubts(text: str | None) -> tuple[Doubt, ...]:
+    """Layers of uncertainty of a list such as ``entropy,margin``.
+
+    Raises:
+        PlanError: one is unknown.
+
+    >>> parse_doubts("margin, entropy")
+    ('entropy', 'margin')
+    """
+    asked = {p.strip() for p in (text or "").split(",")} - {""}
+    if wrong := sorted(asked - set(get_args(Doubt))):
+        raise PlanError(f"layer {wrong[0]!r} is unknown; use {' or '.join(get_args(Doubt))}, or both as entropy,margin")
+    return tuple(d for d in get_args(Doubt) if d in asked)
+
+
 def parse_seconds(text: str | None) -> float | None:
     """Seconds of a duration such as ``90``, ``60s``, ``2.5min`` or ``1h``.
 
@@ -169,6 +186,7 @@ class SegmentOptions:
         precision: arithmetic of the network; ``auto`` takes bf16 where the CPU has it.
         device: ``auto``, ``cpu`` (OpenVINO), ``torch-cpu`` or ``cuda``.
         probabilities: write the probability of every class as well.
+        doubts: layers of uncertainty to write as well.
         vectors: format of the polygons.
         min_area: smallest region kept, m² (pixels where the scene has no CRS).
         aoi: file with polygons; pixels outside are not classified.
@@ -191,6 +209,7 @@ class SegmentOptions:
     precision: Precision = "auto"
     device: str = "auto"
     probabilities: bool = False
+    doubts: tuple[Doubt, ...] = ()
     vectors: VectorFormat = "gpkg"
     min_area: float = 0.0
     aoi: Path | None = None

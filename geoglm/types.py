@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -185,18 +185,20 @@ class Scores:
         classes: ``(y, x)`` uint8 class values, 255 where invalid.
         confidence: ``(y, x)`` uint8, probability of that class in percent, 255 where invalid.
         probabilities: ``(class, y, x)`` uint8 percent, 255 where invalid; None unless asked for.
+        doubts: layers of uncertainty by name, each ``(y, x)`` uint8 percent, 255 where invalid; those asked for.
     """
 
     classes: NDArray[np.uint8]
     confidence: NDArray[np.uint8]
     probabilities: NDArray[np.uint8] | None = None
+    doubts: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
 
     @classmethod
-    def nothing(cls, shape: tuple[int, int], *, classes: int | None = None) -> Self:
+    def nothing(cls, shape: tuple[int, int], *, classes: int | None = None, doubts: Sequence[str] = ()) -> Self:
         """Scores of a box without a valid pixel; with probabilities of so many `classes` if given."""
         empty = np.full(shape, INVALID, np.uint8)
         layers = None if classes is None else np.full((classes, *shape), INVALID, np.uint8)
-        return cls(empty, empty.copy(), layers)
+        return cls(empty, empty.copy(), layers, {name: empty.copy() for name in doubts})
 
     def masked(self, valid: NDArray[np.bool_]) -> Scores:
         """The same with 255 wherever `valid` is False."""
@@ -205,4 +207,5 @@ class Scores:
             np.where(valid, self.classes, np.uint8(INVALID)),
             np.where(valid, self.confidence, np.uint8(INVALID)),
             None if layers is None else np.where(valid, layers, np.uint8(INVALID)),
+            {name: np.where(valid, layer, np.uint8(INVALID)) for name, layer in self.doubts.items()},
         )

@@ -98,6 +98,11 @@ main.add_command(vectorize)
 @plan_options
 @click.option("--probabilities", is_flag=True, help="Also write the probability of every class.")
 @click.option(
+    "--layers",
+    help="Also write how unsure each pixel is: entropy (0: one class is sure, 1: all are alike), margin (by how much "
+    "the first class is ahead of the second), or entropy,margin.",
+)
+@click.option(
     "--vectors",
     type=click.Choice(["gpkg", "parquet", "fgb", "none"]),
     default="gpkg",

@@ -7,12 +7,14 @@ classes in memory, the same took more than a quarter of the whole network's time
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from geoglm.infer.runtime import Product
+from geoglm.options import Doubt
 
 F = np.float32
 LOOSE = {"contract", "reassoc", "nsz", "arcp"}
@@ -27,11 +29,13 @@ class Decoder:
         product: see `geoglm.infer.runtime.Runtime.infer`.
         factor: pixels a side for each logit; in between they are bilinear (``align_corners=False``).
         temperature: what logits are divided by before they become probabilities.
+        doubts: layers of uncertainty, see `geoglm.infer.runtime.Runtime.infer`.
     """
 
     product: Product
     factor: int
     temperature: float
+    doubts: tuple[Doubt, ...] = ()
 
     def __call__(self, logits: NDArray[np.float32]) -> tuple[NDArray[np.generic], ...]:
         """``(n, class, y, x)`` logits to the arrays of the product, `factor` times as many pixels a side."""
@@ -41,11 +45,16 @@ class Decoder:
         percent = np.empty((count, kinds, *(shape if self.product == "percent" else (0, 0))), np.uint8)
         share = np.empty((count, kinds, *(shape if self.product == "float" else (0, 0))), np.float32)
         sharp = np.float32(np.log2(np.e) / self.temperature)
+        doubts = {d: np.empty((count, *shape), np.uint8) for d in self.doubts}
+        unasked = np.empty((count, 0, 0), np.uint8)
+        entropy, margin = (doubts.get(d, unasked) for d in get_args(Doubt))
         for n in range(count):
             _decode(logits[n], self.factor, sharp, (best[0, n], best[1, n], percent[n], share[n]))
+            if doubts:
+                _doubt(logits[n], self.factor, sharp, (entropy[n], margin[n]))
         if self.product == "float":
-            return (share,)
-        return (*best, percent) if self.product == "percent" else (*best,)
+            return (share, *doubts.values())
+        return (*best, *((percent,) if self.product == "percent" else ()), *doubts.values())
 
 
 @njit(cache=True, nogil=True, fastmath=LOOSE)
@@ -78,6 +87,45 @@ def _decode(logits, factor, sharp, outputs):  # type: ignore[no-untyped-def]  # 
             for x in range(total.size):
                 row[k, x] /= total[x]
             _in_turn(row[k], factor, share[k, y])
+
+
+@njit(cache=True, nogil=True, fastmath=LOOSE)
+def _doubt(logits, factor, sharp, outputs):  # type: ignore[no-untyped-def]  # typed by Numba
+    """Fill those of entropy and margin that are not empty, in percent, row by row; see `geoglm.stitch.doubts`.
+
+    A pass of its own, so that maps without them cost what they did and are the same. With u = log₂ of a class's power
+    and T their sum, the entropy is log₂ T − Σ 2ᵘ u / T bits, which takes one logarithm a pixel.
+    """
+    entropy, margin = outputs
+    kinds, rows, cols = logits.shape
+    low = np.empty((kinds, cols + 2), np.float32)
+    row = np.empty((kinds, cols * factor), np.float32)
+    before = np.empty_like(row)
+    top, total, power = np.empty_like(row[0]), np.empty_like(row[0]), np.empty_like(row[0])
+    best, percent = np.empty(cols * factor, np.int32), np.empty(cols * factor, np.int32)
+    most = F(100) / np.log2(F(max(kinds, 2)))
+    for y in range(rows * factor):
+        _between_rows(logits, y, factor, low)
+        _between_cols(low, factor, row)
+        _best(row, best, top)
+        before[:] = row
+        _chances(row, top, sharp, total, power)
+        if entropy.size:
+            power[:] = 0
+            for k in range(kinds):
+                for x in range(total.size):
+                    power[x] += row[k, x] * max(sharp * (before[k, x] - top[x]), F(-126))
+            for x in range(total.size):
+                percent[x] = np.int32(most * (np.log2(total[x]) - power[x] / total[x]) + F(0.5))
+            _in_turn(percent, factor, entropy[y])
+        if margin.size:
+            power[:] = 0
+            for k in range(kinds):
+                for x in range(total.size):
+                    power[x] = max(power[x], row[k, x] if best[x] != k else F(0))
+            for x in range(total.size):
+                percent[x] = np.int32(F(100) * (F(1) - power[x]) / total[x] + F(0.5))
+            _in_turn(percent, factor, margin[y])
 
 
 @njit(inline="always")

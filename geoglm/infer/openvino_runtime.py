@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from geoglm.infer.decode import Decoder
 from geoglm.infer.openvino_tail import without_widening
 from geoglm.infer.runtime import Product, in_full_batches
-from geoglm.options import Precision
+from geoglm.options import Doubt, Precision
 from geoglm.pixels.scale import NetworkDtype
 
 ELEMENT = {"uint8": ov.Type.u8, "uint16": ov.Type.u16, "int16": ov.Type.i16, "float32": ov.Type.f32}
@@ -40,7 +40,7 @@ class OpenVinoRuntime:
         key: what the graph depends on (weights hash, scaling), for the cache.
         bands: of the input.
         patch: rows and columns of a tile.
-        product, temperature: see `Decoder`.
+        product, temperature, doubts: see `Decoder`.
         dtype: of the pixels handed over.
         precision: ``auto`` lets OpenVINO use bf16 where the CPU has it.
         streams: how many threads will call at once.
@@ -65,6 +65,7 @@ class OpenVinoRuntime:
         streams: int,
         cache: Path,
         glance: NDArray[np.float32] | None = None,
+        doubts: tuple[Doubt, ...] = (),
     ) -> None:
         core = ov.Core()
         cache = _usable(cache)
@@ -77,7 +78,7 @@ class OpenVinoRuntime:
             shapes += [[self.batch, summary.shape[1]], [self.batch, 5]]
         model.reshape(dict(enumerate(shapes)))
         model, factor = without_widening(model)
-        self._decode = Decoder(product, factor, temperature)
+        self._decode = Decoder(product, factor, temperature, doubts)
         steps = ov.preprocess.PrePostProcessor(model)
         steps.input(0).tensor().set_element_type(ELEMENT[dtype])
         steps.input(0).preprocess().convert_element_type(ov.Type.f32)

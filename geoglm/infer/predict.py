@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoglm.infer.runtime import Runtime
+from geoglm.options import Doubt
 from geoglm.stitch.mosaic import blend_tiles, place_core, scores_of
 from geoglm.tiling.batches import batches
 from geoglm.tiling.grid import Tile
@@ -27,6 +28,7 @@ class Predictor:
         values: class value of each of the network's outputs.
         blend_px: half-width of the fade between tiles; 0 cuts them at their cores.
         layers: keep the probability of every class.
+        doubts: layers of uncertainty; of tiles that are cut, those that the runtime was made for.
         frame: tells the network where each tile lies; None for a network that looks at no more than the tile.
     """
 
@@ -36,6 +38,7 @@ class Predictor:
     blend_px: int
     layers: bool
     frame: Frame | None = None
+    doubts: tuple[Doubt, ...] = ()
 
     def score(self, shard: Shard, pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> Scores:
         """Scores of `shard`.
@@ -47,13 +50,14 @@ class Predictor:
         wanted = valid[shard.box.within(shard.read)]
         count = len(self.values)
         if not wanted.any():
-            return Scores.nothing(shard.box.shape, classes=count if self.layers else None)
+            return Scores.nothing(shard.box.shape, classes=count if self.layers else None, doubts=self.doubts)
         score = self._blended if self.blend_px else self._cut
         raw = score(shard, pixels, valid)
         if self.values != tuple(range(count)):
             raw.classes[:] = np.array(self.values, np.uint8)[raw.classes]
         if not wanted.all():
-            for layer in (raw.classes, raw.confidence, *(raw.probabilities if raw.probabilities is not None else ())):
+            shares = raw.probabilities if raw.probabilities is not None else ()
+            for layer in (raw.classes, raw.confidence, *shares, *raw.doubts.values()):
                 np.putmask(layer, ~wanted, np.uint8(INVALID))
         return raw
 
@@ -61,14 +65,15 @@ class Predictor:
         shape = shard.box.shape
         classes, confidence = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
         layers = np.zeros((len(self.values), *shape), np.uint8) if self.layers else None
-        into = [classes, confidence] if layers is None else [classes, confidence, layers]
+        doubts: dict[str, NDArray[np.uint8]] = {d: np.zeros(shape, np.uint8) for d in self.doubts}
+        into = [classes, confidence, *([] if layers is None else [layers]), *doubts.values()]
         busy = (t for t in shard.tiles if valid[t.core.within(shard.read)].any())
         for batch in batches(busy, most=self.runtime.batch):
             answers = self.runtime.infer(_stack(batch, pixels, shard.read), self._places([t.read for t in batch]))
             for target, answer in zip(into, answers, strict=True):
                 for tile, result in zip(batch, answer, strict=True):
                     place_core(target, shard.box, result.astype(np.uint8, copy=False), tile.read, tile.core)
-        return Scores(classes, confidence, layers)
+        return Scores(classes, confidence, layers, doubts)
 
     def _blended(self, shard: Shard, pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> Scores:
         def probabilities(read: PixelBox) -> NDArray[np.float32]:
@@ -85,7 +90,7 @@ class Predictor:
             classes=len(self.values),
             halo=self.blend_px,
         )
-        return scores_of(total, keep=self.layers)
+        return scores_of(total, keep=self.layers, doubts=self.doubts)
 
     def _places(self, reads: list[PixelBox]) -> NDArray[np.float32] | None:
         """``(n, 5)`` places of read boxes, where the network wants them."""

@@ -34,7 +34,8 @@ class Runtime(Protocol):
 
         Returns:
             for the product ``map``: classes and confidence in percent, uint8 ``(n, y, x)``; for ``percent``
-            also uint8 ``(n, class, y, x)``; for ``float`` only float32 ``(n, class, y, x)``.
+            also uint8 ``(n, class, y, x)``; for ``float`` only float32 ``(n, class, y, x)``. Behind these come the
+            layers of uncertainty it was made for, uint8 ``(n, y, x)`` in percent, see `geoglm.stitch.doubts`.
         """
 
 

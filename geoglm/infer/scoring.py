@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from geoglm.infer.runtime import Product
+from geoglm.options import Doubt
 from geoglm.pixels.scale import Scaling
 
 
@@ -63,25 +67,48 @@ class ScoringGraph(nn.Module):
         logits: what they come from.
         temperature: what logits are divided by before they become probabilities; the class is that of the logits
             as they are.
+        doubts: layers of uncertainty, see `geoglm.stitch.doubts`.
     """
 
-    def __init__(self, logits: LogitsGraph, product: Product, *, temperature: float = 1.0) -> None:
+    def __init__(
+        self, logits: LogitsGraph, product: Product, *, temperature: float = 1.0, doubts: tuple[Doubt, ...] = ()
+    ) -> None:
         super().__init__()
         self.logits = logits
         self.product = product
         self.sharpness = 1 / temperature
+        self.doubts = doubts
 
     def forward(self, raw: Tensor, summary: Tensor | None = None, place: Tensor | None = None) -> tuple[Tensor, ...]:
         """Arguments of `LogitsGraph.forward` to what `product` names (see `Runtime.infer`)."""
         logits = self.logits(raw, summary, place)
+        doubts = tuple(_percent(DOUBTS[d](logits * self.sharpness)) for d in self.doubts)
         if self.product == "float":
-            return ((logits * self.sharpness).softmax(dim=1),)
+            return (logits * self.sharpness).softmax(dim=1), *doubts
         top, classes = logits.max(dim=1)
         confidence = 1 / ((logits - top[:, None]) * self.sharpness).exp().sum(dim=1)
-        best = classes.to(torch.uint8), (confidence * 100).round().to(torch.uint8)
+        best = classes.to(torch.uint8), _percent(confidence)
         if self.product == "map":
-            return best
-        return *best, ((logits * self.sharpness).softmax(dim=1) * 100).round().to(torch.uint8)
+            return *best, *doubts
+        return *best, _percent((logits * self.sharpness).softmax(dim=1)), *doubts
+
+
+def _percent(share: Tensor) -> Tensor:
+    return (share * 100).round().to(torch.uint8)
+
+
+def _entropy(logits: Tensor) -> Tensor:
+    spread = -(logits.softmax(dim=1) * logits.log_softmax(dim=1)).sum(dim=1) / math.log(max(logits.shape[1], 2))
+    return spread.clamp(0, 1)
+
+
+def _margin(logits: Tensor) -> Tensor:
+    first = logits.softmax(dim=1).topk(min(2, logits.shape[1]), dim=1).values
+    return first[:, 0] - first[:, 1:].sum(dim=1)
+
+
+DOUBTS: dict[Doubt, Callable[[Tensor], Tensor]] = {"entropy": _entropy, "margin": _margin}
+"""Layer of uncertainty → what makes it, ``(n, y, x)``, of ``(n, class, y, x)`` logits."""
 
 
 class SummaryGraph(nn.Module):

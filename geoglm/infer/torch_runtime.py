@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from geoglm.errors import PlanError
 from geoglm.infer.runtime import Product, in_full_batches
 from geoglm.infer.scoring import LogitsGraph, ScoringGraph
-from geoglm.options import Precision
+from geoglm.options import Doubt, Precision
 from geoglm.pixels.scale import Scaling
 
 BATCH_PX = 4 * 2**20
@@ -24,7 +24,7 @@ class TorchRuntime:
         device: ``cuda`` or ``cpu``.
         patch: rows and columns of a tile, for the batch size.
         precision: ``auto`` is bf16 on CUDA and float32 on the CPU.
-        reduce, temperature: see `LogitsGraph` and `ScoringGraph`.
+        reduce, temperature, doubts: see `LogitsGraph` and `ScoringGraph`.
         glance: ``(band, y, x)`` float32 raw pixels of the whole scene made small, for a network that looks at it;
             summarised on the CPU in float32, whatever the device.
 
@@ -45,14 +45,14 @@ class TorchRuntime:
         reduce: int = 1,
         temperature: float = 1.0,
         glance: NDArray[np.float32] | None = None,
+        doubts: tuple[Doubt, ...] = (),
     ) -> None:
         if device == "cuda" and not torch.cuda.is_available():
             raise PlanError("device 'cuda' is not there (torch finds no GPU); use --device cpu")
         logits = LogitsGraph(network, scaling, full_scale, reduce=reduce)
         self.summary = None if glance is None else _summary(logits, glance).to(device)
-        self.graph = (
-            ScoringGraph(logits, product, temperature=temperature).to(device).to(memory_format=torch.channels_last)
-        )
+        graph = ScoringGraph(logits, product, temperature=temperature, doubts=doubts)
+        self.graph = graph.to(device).to(memory_format=torch.channels_last)
         self.device = torch.device(device)
         self.half = precision == "bf16" or (precision == "auto" and device == "cuda")
         self.batch = max(1, BATCH_PX // (patch[0] * patch[1])) if device == "cuda" else 1

@@ -21,7 +21,7 @@ from geoglm.errors import GeoglmError, OutputBusy, OutputError, SceneError, Scen
 
 MANIFEST = "manifest.json"
 OUTPUTS = (
-    *("classes", "confidence", "probabilities", "polygons", "quicklook", "summary", "manifest"),
+    *("classes", "confidence", "probabilities", "entropy", "margin", "polygons", "quicklook", "summary", "manifest"),
     *("change", "probability", "transitions"),
 )
 """Stems of everything that a run writes."""

@@ -15,6 +15,7 @@ def pack_scores(scores: Scores) -> bytes:
     arrays = {"classes": scores.classes, "confidence": scores.confidence}
     if scores.probabilities is not None:
         arrays["probabilities"] = scores.probabilities
+    arrays |= {f"doubts/{name}": layer for name, layer in scores.doubts.items()}
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for title, array in arrays.items():
@@ -26,4 +27,5 @@ def pack_scores(scores: Scores) -> bytes:
 def unpack_scores(content: bytes) -> Scores:
     """Scores from the bytes of `pack_scores`; the checksums are verified."""
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        return Scores(archive["classes"], archive["confidence"], archive.get("probabilities"))
+        doubts = {n.removeprefix("doubts/"): archive[n] for n in archive.files if n.startswith("doubts/")}
+        return Scores(archive["classes"], archive["confidence"], archive.get("probabilities"), doubts)

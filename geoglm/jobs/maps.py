@@ -17,6 +17,7 @@ from geoglm.io.geotiff import RasterFile
 from geoglm.io.journal import ShardParts, Stage
 from geoglm.io.pyramid import Gathered
 from geoglm.jobs.plan import SegmentPlan
+from geoglm.options import Doubt
 from geoglm.stats.area import class_counts
 from geoglm.tiling.shards import Shard
 from geoglm.types import PixelBox, Scores
@@ -26,6 +27,13 @@ OPEN_SHARDS = 64
 
 STRIP_PX = 2048
 """Side of the boxes in which a finished map is read again."""
+
+
+UNITS: dict[Doubt, str] = {
+    "entropy": "Shannon entropy of the probabilities of all classes, as a share of the most there can be",
+    "margin": "probability of the first class less that of the second",
+}
+"""What a layer of uncertainty holds, 0 to 1."""
 
 
 class Maps:
@@ -43,6 +51,7 @@ class Maps:
         self.layers = {"classes": classes_layer(scheme), "confidence": Layer(("confidence",), "average", scale=0.01)}
         if plan.options.probabilities:
             self.layers["probabilities"] = Layer(tuple(c.name for c in scheme), "average", scale=0.01)
+        self.layers |= {d: Layer((d,), "average", tags={"UNIT": UNITS[d]}, scale=0.01) for d in plan.options.doubts}
         self._tops, self._lefts = ([0, *accumulate(lengths)] for lengths in plan.layout.chunks)
         self._parts = lru_cache(OPEN_SHARDS)(self._opened)
 
@@ -51,6 +60,7 @@ class Maps:
         bands = {"classes": scores.classes[None], "confidence": scores.confidence[None]}
         if scores.probabilities is not None:
             bands["probabilities"] = scores.probabilities
+        bands |= {name: doubt[None] for name, doubt in scores.doubts.items()}
         parts = {"counts": class_counts(scores.classes, self.values).tobytes()}
         for name, layer in self.layers.items():
             for plane, values in zip(layer.planes(name), bands[name], strict=True):

@@ -13,6 +13,7 @@ from geoglm.infer.runtime import Product, Runtime
 from geoglm.io.source import read_glance
 from geoglm.jobs.cache import cache_folder
 from geoglm.jobs.plan import SegmentPlan
+from geoglm.options import Doubt
 from geoglm.pixels.scale import network_dtype
 from geoglm.tiling.place import Frame
 from geoglm.version import __version__
@@ -26,7 +27,7 @@ def glance_of(plan: SegmentPlan) -> NDArray[np.float32] | None:
     return read_glance(plan.source, plan.bands, fill=plan.fill, stride=card.stride, reduce=plan.reduce)
 
 
-def runtime_of(plan: SegmentPlan, product: Product) -> Runtime:
+def runtime_of(plan: SegmentPlan, product: Product, doubts: tuple[Doubt, ...] = ()) -> Runtime:
     """The network on its device; one with context has looked at the scene."""
     card, patch = plan.package.card, plan.layout.grid.patch
     dtype = network_dtype(plan.source.meta.dtype)
@@ -45,6 +46,7 @@ def runtime_of(plan: SegmentPlan, product: Product) -> Runtime:
             reduce=plan.reduce,
             temperature=card.temperature,
             glance=glance_of(plan),
+            doubts=doubts,
         )
     from geoglm.infer.openvino_runtime import OpenVinoRuntime
 
@@ -61,6 +63,7 @@ def runtime_of(plan: SegmentPlan, product: Product) -> Runtime:
         streams=plan.workers,
         cache=cache_folder(),
         glance=glance_of(plan),
+        doubts=doubts,
     )
 
 
@@ -77,15 +80,16 @@ def _graph_of(plan: SegmentPlan) -> Any:
     return LogitsGraph(network, plan.scaling, plan.full_scale, reduce=plan.reduce)
 
 
-def predictor_of(plan: SegmentPlan, *, layers: bool) -> Predictor:
-    """Ready to score shards, with every probability if `layers`."""
+def predictor_of(plan: SegmentPlan, *, layers: bool, doubts: tuple[Doubt, ...] = ()) -> Predictor:
+    """Ready to score shards, with every probability if `layers`, and with layers of uncertainty."""
     product: Product = "float" if plan.blend_px else ("percent" if layers else "map")
     meta = plan.source.meta
     return Predictor(
-        runtime=runtime_of(plan, product),
+        runtime=runtime_of(plan, product, () if plan.blend_px else doubts),
         scene=meta.box,
         values=tuple(c.value for c in plan.package.card.classes),
         blend_px=plan.blend_px,
         layers=layers,
         frame=Frame(meta.box, meta.gsd, plan.reduce) if plan.package.card.summary_size else None,
+        doubts=doubts,
     )

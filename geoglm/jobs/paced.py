@@ -258,7 +258,8 @@ def remember_after(plan: SegmentPlan, seconds: float) -> None:
 
 
 def _after_key(plan: SegmentPlan) -> str:
-    return f"after the network, {plan.options.vectors}, {'all' if plan.options.probabilities else 'best'}"
+    more = ["all" if plan.options.probabilities else "best", *plan.options.doubts]
+    return f"after the network, {plan.options.vectors}, {' '.join(more)}"
 
 
 def _expected(plan: SegmentPlan, coarse: Sequence[Coarse]) -> tuple[float, ...]:

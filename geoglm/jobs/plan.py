@@ -79,6 +79,7 @@ class SegmentPlan:
             self.options.precision,
             self.device,
             self.options.probabilities,
+            self.options.doubts,
             self.options.resample,
             self.options.time_budget,
             None if self.options.aoi is None else _stamp(self.options.aoi),

@@ -42,7 +42,7 @@ class ShardScorer:
         """The network, loaded at the first call."""
         with self._loading:
             if self._predictor is None:
-                self._predictor = predictor_of(self.plan, layers=self.plan.options.probabilities)
+                self._predictor = _predictor_of(self.plan)
         return self._predictor
 
     def score(self, row: int, col: int) -> Scores:
@@ -55,7 +55,7 @@ class ShardScorer:
     def nothing(self, shard: Shard) -> Scores:
         """The scores of a shard without a pixel to be classified."""
         layers = len(self.plan.package.card.classes) if self.plan.options.probabilities else None
-        return Scores.nothing(shard.box.shape, classes=layers)
+        return Scores.nothing(shard.box.shape, classes=layers, doubts=self.plan.options.doubts)
 
     def wanted(self, shard: Shard) -> bool:
         """Whether `shard` may have a pixel to be classified, found out without reading it where that can be."""
@@ -128,6 +128,11 @@ class PackedScorer:
         if package.key != asked.key:
             raise BadPackage(package.folder, "it is not the package that this run began with; install the same geoglm")
         return ShardScorer(replace(plan, package=package, workers=_threads() or plan.workers), aoi)
+
+
+def _predictor_of(plan: SegmentPlan) -> Predictor:
+    """Ready to score shards with all that the plan's options ask for."""
+    return predictor_of(plan, layers=plan.options.probabilities, doubts=plan.options.doubts)
 
 
 _unpacked: dict[str, ShardScorer] = {}

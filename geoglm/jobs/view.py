@@ -15,10 +15,11 @@ from geoglm.io.geotiff import RasterFile
 from geoglm.io.lazy import Chunks, DataArrayScene, lazy_blocks, located, scene_array
 from geoglm.io.remote import scene_ref
 from geoglm.io.source import Source
+from geoglm.jobs.maps import UNITS
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.jobs.planning import make_plan
 from geoglm.jobs.scorer import ShardScorer
-from geoglm.options import HaloRule, PatchRule, SegmentOptions, parse_memory, parse_scale
+from geoglm.options import HaloRule, PatchRule, SegmentOptions, parse_doubts, parse_memory, parse_scale
 from geoglm.registry.catalog import find
 from geoglm.registry.package import ModelPackage
 from geoglm.tiling.grid import TileGrid
@@ -72,6 +73,7 @@ def segment(
     precision: str = "auto",
     device: str = "auto",
     probabilities: bool = False,
+    layers: str | None = None,
     client: Client | None = None,
 ) -> xr.Dataset:
     """Land-cover map of a scene, computed shard by shard where and when it is looked at.
@@ -95,13 +97,15 @@ def segment(
         precision: ``auto``, ``f32`` or ``bf16``.
         device: ``auto``, ``cpu``, ``torch-cpu`` or ``cuda``.
         probabilities: add the probability of every class.
+        layers: of uncertainty, ``entropy``, ``margin`` or ``entropy,margin``.
         client: of a dask cluster: its workers begin to score the shards at once, each with a network of its own, and
             keep the scores until they are looked at. They open the scene by its path.
 
     Returns:
         ``classes`` uint8 ``(y, x)`` with 255 where there is no data, ``confidence`` float32 ``(y, x)`` in 0…1
-        with NaN there, and if asked for ``probabilities`` float32 ``(class, y, x)``. The legend is in
-        ``classes.attrs`` as CF flags, the plan in ``attrs``.
+        with NaN there, and if asked for ``probabilities`` float32 ``(class, y, x)``, ``entropy`` and ``margin``
+        float32 ``(y, x)`` in 0…1 (see `geoglm.stitch.doubts`). The legend is in ``classes.attrs`` as CF flags, the
+        plan in ``attrs``.
 
     Raises:
         GeoglmError: of the kind that says what does not fit.
@@ -120,6 +124,7 @@ def segment(
         precision=precision,  # type: ignore[arg-type]  # checked at birth
         device=device,
         probabilities=probabilities,
+        doubts=parse_doubts(layers),
     )
     if not isinstance(scene, str | Path | xr.DataArray):
         raise GeoglmError(f"segment wants a path or a (band, y, x) DataArray, not {type(scene).__name__}")
@@ -148,6 +153,9 @@ def _lazy_map(plan: SegmentPlan) -> xr.Dataset:
     def layer(name: str, *lead: int) -> da.Array:
         return lazy_blocks(chunks, lambda i, j: getattr(scores[i, j], name), np.empty((*lead, 0, 0), np.uint8))
 
+    def doubt(name: str) -> da.Array:
+        return lazy_blocks(chunks, lambda i, j: scores[i, j].doubts[name], np.empty((0, 0), np.uint8))
+
     def share(percent: da.Array) -> da.Array:
         return da.where(percent == INVALID, np.float32(np.nan), percent.astype(np.float32) / 100)
 
@@ -169,6 +177,9 @@ def _lazy_map(plan: SegmentPlan) -> xr.Dataset:
             coords={"class": [c.name for c in card.classes]},
         )
         maps["probabilities"] = located(every, meta.georef)
+    for name in plan.options.doubts:
+        values = xr.DataArray(share(doubt(name)), dims=("y", "x"), attrs={"long_name": UNITS[name], "units": "1"})
+        maps[name] = located(values, meta.georef)
     attrs: dict[str, Any] = {"model": card.name, "scene": meta.name, "notes": list(plan.notes)}
     return xr.Dataset(maps, attrs=attrs | {"plan": str(plan.describe())})
 

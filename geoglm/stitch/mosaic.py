@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geoglm.stitch.doubts import doubt_of
 from geoglm.stitch.weights import fade
 from geoglm.types import PixelBox, Scores
 
@@ -71,8 +72,13 @@ def blend_tiles(
     return total
 
 
-def scores_of(probabilities: NDArray[np.float32], *, keep: bool) -> Scores:
-    """Class, confidence and, if `keep`, every probability in percent, of ``(class, y, x)`` probabilities."""
+def scores_of(probabilities: NDArray[np.float32], *, keep: bool, doubts: Sequence[str] = ()) -> Scores:
+    """Class, confidence and, if `keep`, every probability in percent, of ``(class, y, x)`` probabilities.
+
+    Args:
+        doubts: layers of uncertainty wanted, names of `geoglm.stitch.doubts.DOUBTS`.
+    """
     percent = np.rint(probabilities.max(axis=0).clip(0, 1) * 100).astype(np.uint8)
     layers = np.rint(probabilities.clip(0, 1) * 100).astype(np.uint8) if keep else None
-    return Scores(probabilities.argmax(axis=0).astype(np.uint8), percent, layers)
+    found = {name: doubt_of(name, probabilities) for name in doubts}
+    return Scores(probabilities.argmax(axis=0).astype(np.uint8), percent, layers, found)

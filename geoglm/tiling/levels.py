@@ -67,7 +67,12 @@ def enlarged(scores: Scores, core: PixelBox, box: PixelBox, factor: int) -> Scor
         return values.take(rows, axis=-2).take(cols, axis=-1)
 
     layers = scores.probabilities
-    return Scores(spread(scores.classes), spread(scores.confidence), None if layers is None else spread(layers))
+    return Scores(
+        spread(scores.classes),
+        spread(scores.confidence),
+        None if layers is None else spread(layers),
+        {name: spread(layer) for name, layer in scores.doubts.items()},
+    )
 
 
 def _start(core: int, halo: int, stride: int, *, most: int) -> int:

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from geoglm.infer.decode import Decoder
+from geoglm.options import Doubt
+from geoglm.stitch.doubts import doubt_of
 
 
 @settings(max_examples=40)
@@ -48,3 +50,35 @@ def test_logits_need_not_be_contiguous(dtype: type) -> None:
     logits = np.random.default_rng(0).standard_normal((1, 8, 9, 3)).astype(dtype).transpose(0, 3, 1, 2)
     plain = Decoder("map", 2, 1.0)(np.ascontiguousarray(logits))
     assert (Decoder("map", 2, 1.0)(logits)[0] == plain[0]).all()
+
+
+@settings(max_examples=30)
+@given(
+    kinds=st.integers(1, 6),
+    factor=st.sampled_from([1, 2, 4]),
+    temperature=st.sampled_from([0.5, 1.0, 2.5]),
+    spread=st.sampled_from([0.0, 1.0, 5.0, 200.0]),
+    asked=st.sampled_from([("entropy",), ("margin",), ("entropy", "margin")]),
+    seed=st.integers(0, 9),
+)
+def test_doubts_are_those_of_the_probabilities_and_change_nothing_else(
+    *, kinds: int, factor: int, temperature: float, spread: float, asked: tuple[Doubt, ...], seed: int
+) -> None:
+    logits = (np.random.default_rng(seed).standard_normal((2, kinds, 9, 13)) * spread).astype(np.float32)
+    wide = F.interpolate(torch.from_numpy(logits), scale_factor=factor, mode="bilinear", align_corners=False)
+    chance = (wide.double() / temperature).softmax(dim=1).numpy()
+    ordered = np.sort(np.concatenate([chance, np.zeros_like(chance)], axis=1), axis=1)
+    truth = {
+        "entropy": -np.where(chance > 0, chance * np.log(chance.clip(1e-300)), 0).sum(1) / np.log(max(kinds, 2)),
+        "margin": ordered[:, -1] - ordered[:, -2],
+    }
+    for product in ("map", "percent", "float"):
+        plain = Decoder(product, factor, temperature)(logits)
+        *same, last = Decoder(product, factor, temperature, asked)(logits)[: len(plain) + 1]
+        assert all(a.tobytes() == b.tobytes() for a, b in zip(plain, same, strict=True))
+        assert last.shape == wide[:, 0].shape
+    found = Decoder("map", factor, temperature, asked)(logits)[2:]
+    for name, percent in zip(asked, found, strict=True):
+        assert np.abs(percent - truth[name] * 100).max() <= 0.5001 + 1e-3 * max(spread, 1)
+        slow = doubt_of(name, np.moveaxis(chance, 1, 0).astype(np.float32))
+        assert np.abs(slow.astype(int) - percent).max() <= 1
