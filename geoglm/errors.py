@@ -17,6 +17,7 @@ GeoglmError
 │   └── CheckpointMismatch   the folder holds another training
 ├── AreaOfInterestError   the --aoi file
 ├── LabelError            the reference labels
+├── SeriesError           dates that make no series, or what is taken for granted of them
 └── OutputError           the place written to
 └── OutputBusy        another run is writing there
 """
@@ -179,6 +180,10 @@ class AreaOfInterestError(GeoglmError):
 
 class LabelError(GeoglmError):
     """The reference labels cannot be used with the scene."""
+
+
+class SeriesError(GeoglmError):
+    """Dates that make no series, or a likelihood that is none."""
 
 
 class OutputError(GeoglmError):

@@ -1,0 +1,1 @@
+"""Many dates of one pixel: what it was all along, by a hidden Markov chain."""
