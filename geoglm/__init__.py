@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from geoglm.jobs.evaluate import evaluate
     from geoglm.jobs.polygons import vectorize
     from geoglm.jobs.segment import segment_file
-    from geoglm.jobs.train import train
+    from geoglm.jobs.training.files import train
     from geoglm.jobs.view import load_model, open_scene, segment
 
 __all__ = [
@@ -66,10 +66,10 @@ def __getattr__(name: str) -> Any:
 
 
 class _Verb(ModuleType):
-    """The subpackage `geoglm.train`, which is also the verb of that name: see `geoglm.jobs.train.train`."""
+    """The subpackage `geoglm.train`, which is also the verb of that name: see `geoglm.jobs.training.files.train`."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        from geoglm.jobs.train import train
+        from geoglm.jobs.training.files import train
 
         return train(*args, **kwargs)
 

@@ -13,7 +13,7 @@ from geoglm.apps.progress import progress_bar
 from geoglm.options import parse_bands, parse_scale
 
 if TYPE_CHECKING:
-    from geoglm.jobs.training_request import TrainResult
+    from geoglm.jobs.training.request import TrainResult
 
 AnyPath = click.Path(path_type=Path)
 SEVERAL = ("--scenes", "--labels", "--calibrate")
@@ -92,8 +92,8 @@ def train(output: Path, as_json: bool, quiet: bool, **given: Any) -> None:
     geoglm segment ortho.tif --model my-model
     geoglm train --scenes a.tif b.tif --labels a-classes.tif b-classes.tif --minutes 60 -o from-nothing
     """
-    from geoglm.jobs.train import train_files
-    from geoglm.jobs.training_request import TrainRequest
+    from geoglm.jobs.training.files import train_files
+    from geoglm.jobs.training.request import TrainRequest
 
     given["scenes"], given["labels"] = tuple(given["scenes"]), tuple(given["labels"])
     given["bands"], given["scale"] = parse_bands(given["bands"]), parse_scale(given["scale"])

@@ -184,7 +184,9 @@ def _traced(what: ClassMap, options: PolygonOptions, progress: Progress) -> tupl
 
 
 def load_tracer() -> None:
-    """Load what tracing needs, compiled code included, so that the first map does not wait for it."""
+    """Load what tracing needs, compiled code and the writer of files included, so that no map waits for it."""
+    import pyogrio  # noqa: F401
+
     pixel = np.zeros((1, 1), np.uint8), np.zeros((1, 1), np.uint8)
     table = PolygonTable(GeoRef(), Legend.of(()), confident=True)
     table.as_arrow(trace([pixel], (1, 1), Ground.of_pixels(1, Affine.identity())))

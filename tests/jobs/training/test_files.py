@@ -16,10 +16,10 @@ from shapely import box
 
 import geoglm
 from geoglm.errors import GeoglmError, LabelError, OutputError, SceneMismatch, TrainingError
-from geoglm.jobs import training_run
-from geoglm.jobs.train import train_files
-from geoglm.jobs.training_card import colours_for
-from geoglm.jobs.training_request import TrainRequest, TrainResult
+from geoglm.jobs.training import run as training_run
+from geoglm.jobs.training.card import colours_for
+from geoglm.jobs.training.files import train_files
+from geoglm.jobs.training.request import TrainRequest, TrainResult
 from geoglm.nn.segmenter import SegmenterSpec, build_segmenter
 from geoglm.registry.card import ModelCard
 from geoglm.registry.package import ModelPackage, write_package

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from geoglm.errors import LabelError
 from geoglm.io.geotiff import RasterFile
-from geoglm.jobs.training_folder import TrainingFolder
-from geoglm.jobs.training_material import Report, gather
-from geoglm.jobs.training_request import TrainRequest, TrainResult
-from geoglm.jobs.training_run import run_training
+from geoglm.jobs.training.folder import TrainingFolder
+from geoglm.jobs.training.material import Report, gather
+from geoglm.jobs.training.request import TrainRequest, TrainResult
+from geoglm.jobs.training.run import run_training
 from geoglm.options import parse_scale
 from geoglm.registry.catalog import find
 

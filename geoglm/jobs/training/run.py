@@ -14,10 +14,10 @@ from torch import nn
 
 from geoglm.io.label_names import plain
 from geoglm.jobs.manifest import file_hash
-from geoglm.jobs.training_card import MADE_BY, inherited, limits
-from geoglm.jobs.training_folder import TrainingFolder
-from geoglm.jobs.training_material import LEAST_PX, Material, Report
-from geoglm.jobs.training_request import ClassScore, TrainRequest, TrainResult
+from geoglm.jobs.training.card import MADE_BY, inherited, limits
+from geoglm.jobs.training.folder import TrainingFolder
+from geoglm.jobs.training.material import LEAST_PX, Material, Report
+from geoglm.jobs.training.request import ClassScore, TrainRequest, TrainResult
 from geoglm.nn.segmenter import SegmenterSpec
 from geoglm.nn.tileable import NotTileable, exact_halo
 from geoglm.registry.package import ModelPackage, write_package

@@ -14,8 +14,8 @@ from geoglm.io.geotiff import RasterFile
 from geoglm.io.label_colours import label_colours
 from geoglm.io.labels import Labels, open_labels
 from geoglm.io.source import Source
-from geoglm.jobs.training_card import colours_for, draft_card, gsd_range
-from geoglm.jobs.training_request import TrainRequest
+from geoglm.jobs.training.card import colours_for, draft_card, gsd_range
+from geoglm.jobs.training.request import TrainRequest
 from geoglm.nn.segmenter import SegmenterSpec, build_segmenter
 from geoglm.pixels.scale import Scaling, percentile_scale
 from geoglm.registry.card import ModelCard

@@ -1,0 +1,1 @@
+"""Teaching a network of one's own: what `geoglm train` does."""
