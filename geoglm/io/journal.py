@@ -1,30 +1,37 @@
 """The stage: where a run keeps finished shards and half-made outputs until all of them are whole.
 
-Results become visible together. Into a folder that is new or empty the stage is renamed as one; into a folder
-with other files the outputs are moved one by one, the manifest taken away first and put in place last.
+A shard is kept under checksums and verified whenever it is read, so it need not wait for the disk; outputs do, are
+hashed as they lie there, and become visible together (`geoglm.io.commit.publish`).
 """
 
 from __future__ import annotations
 
-import fcntl
+import hashlib
+import io
 import json
 import os
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from geoglm.errors import GeoglmError, OutputBusy, OutputError, SceneError, SceneUnreachable
+from geoglm.errors import GeoglmError, OutputError, SceneError, SceneUnreachable, SceneUnreadable
+from geoglm.io.commit import lock
+from geoglm.io.commit.publish import MANIFEST, Move, finish, publish
+from geoglm.io.commit.whole import file_facts, sync, sync_folder, write_whole
 
-MANIFEST = "manifest.json"
 OUTPUTS = (
     *("classes", "confidence", "probabilities", "entropy", "margin", "polygons", "quicklook", "summary", "manifest"),
     *("change", "probability", "transitions"),
 )
 """Stems of everything that a run writes."""
+
+
+class DamagedShard(Exception):
+    """A finished shard does not read back as it was written; its name."""
 
 
 class Stage:
@@ -41,10 +48,10 @@ class Stage:
         home = output.parent if os.access(nearest, os.W_OK) else output
         self._parents = [p for p in (home, *home.parents) if not p.exists()]
         self.folder = home / f".{output.name}.geoglm-part"
-        self.shards = self.folder / "shards"
+        self.shards = self.folder / f"shards-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
         self.drafts = self.folder / "results"
-        self.key = key
-        self._lock: IO[str] | None = None
+        self.record = self.folder / "moving.json"
+        self._over = False
 
     @contextmanager
     def held(self) -> Iterator[Stage]:
@@ -56,55 +63,60 @@ class Stage:
         """
         self._spare_others()
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.folder / "lock").open("w")
+            with lock.held(self.folder, self.output):
+                yield from self._at_work()
         except OSError as error:
-            raise OutputError(f"{self.output}: cannot be written ({error.strerror}); choose another -o") from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._lock.close()
-            raise OutputBusy(self.output) from error
+            kept = f"; finished work is kept in {self.folder}" if self.folder.exists() else ""
+            raise OutputError(
+                f"{self.output}: cannot be written ({error.strerror or error}){kept}; run the same command again when "
+                "that is mended, or choose another -o"
+            ) from error
+
+    def _at_work(self) -> Iterator[Stage]:
         try:
             self._prepare()
             yield self
-        except GeoglmError as error:
-            # of a scene that cannot be read nothing is worth keeping, nor of a run that computed nothing
-            hopeless = isinstance(error, SceneError) and not isinstance(error, SceneUnreachable)
-            if hopeless or not any(self.shards.iterdir()):
-                self.discard()
+        except SceneUnreadable as error:
+            if Path(str(error.args[0])).is_relative_to(self.folder):  # one of our own
+                raise OSError(str(error)) from error
+            self._give_up(hopeless=True)
             raise
-        except OSError as error:
-            raise OutputError(
-                f"{self.output}: cannot be written ({error.strerror or error}); finished work is kept in "
-                f"{self.folder}, run the same command again when that is mended"
-            ) from error
-        finally:
-            self._lock.close()
+        except (GeoglmError, OSError, KeyboardInterrupt) as error:
+            self._give_up(hopeless=isinstance(error, SceneError) and not isinstance(error, SceneUnreachable))
+            raise
+
+    def _give_up(self, *, hopeless: bool) -> None:
+        """Of a scene that cannot be read nothing is worth keeping, nor of a run that computed nothing."""
+        computed = self.shards.is_dir() and any(self.shards.iterdir())
+        if not self.record.exists() and (hopeless or not computed):
+            self.discard()
 
     def _spare_others(self) -> None:
         """Refuse a folder with files called like ours that no manifest of ours, and no interrupted run, explains."""
-        if not self.output.is_dir() or self.folder.exists() or self._made_before():
+        if not self.output.is_dir():
             return
+        ours = self._earlier()
         for path in sorted(self.output.iterdir()):
-            if path.stem in OUTPUTS and path.is_file():
+            if path.stem in OUTPUTS and path.name not in ours and path.is_file():
                 raise OutputError(f"{path}: is there already and not of geoglm's making; choose another -o")
 
     def _prepare(self) -> None:
-        """Keep shards of the same key, drop all else."""
-        note = self.folder / "key"
-        if not note.exists() or note.read_text() != self.key:
-            shutil.rmtree(self.shards, ignore_errors=True)
-        shutil.rmtree(self.drafts, ignore_errors=True)
+        """Complete what a killed run was moving; keep shards of the same key, drop all else."""
+        finish(self.drafts, self.output, self.record)
+        for path in self.folder.iterdir():
+            if path.is_dir() and path != self.shards:
+                shutil.rmtree(path, ignore_errors=True)
         self.shards.mkdir(exist_ok=True)
         self.drafts.mkdir(exist_ok=True)
-        for torn in self.shards.glob("*.new"):
-            torn.unlink()
-        note.write_text(self.key)
+        for old in (*self.shards.glob("*.new"), *self.drafts.iterdir()):
+            old.unlink()
 
     def discard(self) -> None:
         """Leave nothing behind, not even folders made for it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self._over:
+            return  # the next run may have made them anew by now
+        self._over = True
+        lock.clear(self.folder)
         for parent in self._parents:
             try:
                 parent.rmdir()
@@ -113,13 +125,13 @@ class Stage:
 
     def has_shard(self, name: str) -> bool:
         """True if the shard is finished and undamaged; a damaged one is dropped."""
-        path = self.shards / f"{name}.zip"
+        path = self._shard(name)
         if not path.exists():
             return False
         try:
             with zipfile.ZipFile(path) as archive:
                 sound = archive.testzip() is None
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError):
+        except DAMAGE:
             sound = False
         if not sound:
             path.unlink()
@@ -127,58 +139,80 @@ class Stage:
 
     def save_shard(self, name: str, parts: Mapping[str, bytes]) -> None:
         """Keep a finished shard; it appears whole or not at all."""
-        draft = self.shards / f"{name}.new"
-        with zipfile.ZipFile(draft, "w") as archive:
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
             for title, content in parts.items():
                 archive.writestr(title, content)
-        draft.replace(self.shards / f"{name}.zip")
+        write_whole(self._shard(name), packed.getbuffer(), durable=False)
 
     def load_shard(self, name: str) -> ShardParts:
-        """A finished shard."""
-        return ShardParts(self.shards / f"{name}.zip")
-
-    def commit(self, manifest: dict[str, Any]) -> None:
-        """Make the results visible, whole.
+        """A finished shard.
 
         Raises:
-            OutputError: the folder cannot be written to.
+            DamagedShard: it is none any more.
         """
-        text = json.dumps(manifest, indent=2, ensure_ascii=False, default=str) + "\n"
-        (self.drafts / MANIFEST).write_text(text, encoding="utf-8")
-        _sync(self.drafts.iterdir())
-        if not self.output.exists() or (self.output != Path.cwd() and not any(self.output.iterdir())):
-            self.drafts.replace(self.output)
-        else:
-            self._move_in()
+        return ShardParts(self._shard(name))
+
+    def _shard(self, name: str) -> Path:
+        return self.shards / f"{name}.zip"
+
+    def commit(self, manifest: dict[str, Any]) -> None:
+        """Make the results visible, whole; the manifest tells length and SHA-256 of each as it lies on the disk.
+
+        Raises:
+            OSError: the folder cannot be written to.
+        """
+        drafts = sorted(self.drafts.iterdir())
+        sync(drafts)
+        facts = {p.name: file_facts(p) for p in drafts}
+        text = json.dumps(manifest | {"files": facts}, indent=2, ensure_ascii=False, default=str) + "\n"
+        write_whole(self.drafts / MANIFEST, text)
+        sync_folder(self.drafts)
+
+        def hashes() -> dict[str, str]:
+            facts[MANIFEST] = file_facts(self.drafts / MANIFEST)
+            return {name: told["sha256"] for name, told in facts.items()}
+
+        publish(self.drafts, self.output, self.record, earlier=self._earlier(), hashes=hashes)
         self.discard()
 
-    def _move_in(self) -> None:
-        """Replace the outputs of an earlier run, file by file; none of the two sets is complete meanwhile."""
-        for name in self._made_before():
-            for stale in (self.output / name, self.output / f"{name}.aux.xml"):
-                stale.unlink(missing_ok=True)
-        for draft in sorted(self.drafts.iterdir(), key=lambda p: p.name == MANIFEST):
-            draft.replace(self.output / draft.name)
-
-    def _made_before(self) -> list[str]:
-        """Outputs of an earlier run in the folder, the manifest first; nobody else's files."""
+    def _earlier(self) -> list[str]:
+        """Outputs of an earlier run in the folder, finished or killed while it moved them; nobody else's files."""
         try:
             manifest = json.loads((self.output / MANIFEST).read_text(encoding="utf-8"))
-            names = manifest["outputs"] if "geoglm" in manifest else []
+            names = [*manifest["outputs"], MANIFEST] if "geoglm" in manifest else []
         except (OSError, ValueError, KeyError, TypeError):
-            return []
-        ours = [str(n) for n in names if Path(str(n)).stem in OUTPUTS] if isinstance(names, list) else []
-        return sorted(ours, key=lambda name: name != MANIFEST)
+            names = []
+        move = Move.read(self.record)
+        told = map(str, (*names, *(move.names if move else ())))
+        return sorted({n for n in told if Path(n).stem in OUTPUTS and Path(n).name == n})
+
+
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, NotImplementedError)
+"""What reading a damaged archive may raise."""
 
 
 class ShardParts(Mapping[str, bytes]):
-    """What a shard has kept, read when it is asked for, from any thread; checksums are verified."""
+    """What a shard has kept, read when it is asked for, from any thread; checksums are verified.
+
+    Raises:
+        DamagedShard: it does not read back as it was written.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._archive = zipfile.ZipFile(path)
+        self._name = path.stem
+        try:
+            self._archive = zipfile.ZipFile(path)
+        except DAMAGE as error:
+            raise DamagedShard(self._name) from error
 
     def __getitem__(self, name: str) -> bytes:
-        return self._archive.read(name)
+        if name not in self:
+            raise KeyError(name)
+        try:
+            return self._archive.read(name)
+        except DAMAGE as error:
+            raise DamagedShard(self._name) from error
 
     def __contains__(self, name: object) -> bool:
         return name in self._archive.NameToInfo
@@ -188,10 +222,3 @@ class ShardParts(Mapping[str, bytes]):
 
     def __len__(self) -> int:
         return len(self._archive.namelist())
-
-
-def _sync(paths: Iterable[Path]) -> None:
-    """Have every file on the disk before it gets its name."""
-    for path in paths:
-        with path.open("rb") as stream:
-            os.fsync(stream.fileno())

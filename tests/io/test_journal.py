@@ -61,17 +61,6 @@ def test_another_tools_manifest_is_neither_believed_nor_replaced(tmp_path: Path,
     assert [p.name for p in tmp_path.iterdir()] == ["manifest.json"]
 
 
-def test_a_run_killed_while_it_moved_its_outputs_goes_on(tmp_path: Path) -> None:
-    (tmp_path / "mine.txt").write_text("keep me")
-    with Stage(tmp_path, "key").held() as stage:  # and no further
-        fill(stage)
-        (stage.drafts / "classes.tif").replace(tmp_path / "classes.tif")
-    with Stage(tmp_path, "key").held() as stage:
-        fill(stage, "again")
-        stage.commit({"geoglm": "1", "outputs": ["classes.tif"]})
-    assert (tmp_path / "classes.tif").read_text() == "again"
-
-
 @pytest.mark.parametrize("damage", [b"", b"PK", b"no zip at all"])
 def test_a_damaged_shard_is_dropped(tmp_path: Path, damage: bytes) -> None:
     with Stage(tmp_path / "out", "key").held() as stage:
