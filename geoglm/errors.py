@@ -6,6 +6,7 @@ GeoglmError
 │   ├── SceneUnreadable   not a raster, truncated, or failing while read
 │   ├── SceneUnreachable  a scene elsewhere that its server does not give
 │   └── SceneMismatch     readable, but not what the model takes
+├── FileRefused           a file that might do harm, or is of a kind that is not opened
 ├── ModelError            the model package
 │   ├── UnknownModel      no package of that name
 │   ├── BadPackage        the package is damaged or inconsistent
@@ -16,6 +17,7 @@ GeoglmError
 ├── TrainingError         training that cannot begin or go on
 │   └── CheckpointMismatch   the folder holds another training
 ├── AreaOfInterestError   the --aoi file
+├── TargetError           the place to be explained
 ├── LabelError            the reference labels
 ├── SeriesError           dates that make no series, or what is taken for granted of them
 └── OutputError           the place written to
@@ -72,6 +74,17 @@ class SceneUnreachable(SceneError):
 
 class SceneMismatch(SceneError):
     """The scene can be read but is not what the model was made for."""
+
+
+class FileRefused(GeoglmError):
+    """A file is not opened: it might do harm, or is of a kind that nobody asked for."""
+
+    def __init__(self, path: object, why: str) -> None:
+        super().__init__(str(path), " ".join(why.split()))
+
+    def __str__(self) -> str:
+        path, why = self.args
+        return f"{path}: is not opened: {why}"
 
 
 class ModelError(GeoglmError):
@@ -176,6 +189,10 @@ class CheckpointMismatch(TrainingError):
 
 class AreaOfInterestError(GeoglmError):
     """The polygons of ``--aoi`` cannot be used."""
+
+
+class TargetError(GeoglmError):
+    """The place whose class is to be explained is none of the scene's."""
 
 
 class LabelError(GeoglmError):

@@ -11,6 +11,7 @@ import click
 
 from geoglm.apps.cli_assess import assess, sample
 from geoglm.apps.cli_change import change
+from geoglm.apps.cli_door import door_options
 from geoglm.apps.cli_evaluate import evaluate
 from geoglm.apps.cli_export import export
 from geoglm.apps.cli_models import models
@@ -30,7 +31,13 @@ FAILED, INTERRUPTED = 2, 130
 
 
 class OneLineGroup(click.Group):
-    """Every refusal is one line on stderr and exit code 2."""
+    """Every refusal is one line on stderr and exit code 2; every command may be told what to let in."""
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Register a command, with the options of the door."""
+        if not isinstance(cmd, click.Group):
+            cmd.params += door_options()
+        super().add_command(cmd, name)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run, and turn errors into a line."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoglm.errors import SceneMismatch
-from geoglm.io.geotiff import RasterFile
+from geoglm.io.geotiff import DRIVERS, RasterFile
+from geoglm.io.guard.raster import opened
+from geoglm.io.guard.trust import trust
 from geoglm.io.label_names import plain
 from geoglm.io.polygon_table import Legend
 from geoglm.types import INVALID, LandClass, PixelBox, SceneMeta
@@ -52,13 +53,8 @@ class ClassRaster:
 
     def _named(self) -> tuple[LandClass, ...]:
         """The legend that geoglm writes into its maps; empty for other rasters."""
-        import rasterio
-        from rasterio.errors import NotGeoreferencedWarning
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(self.path) as file:
-                text = file.tags().get("CLASSES", "[]")
+        with opened(self.path, DRIVERS, trust()) as file:
+            text = file.tags().get("CLASSES", "[]")
         try:
             return tuple(LandClass(int(c["value"]), str(c["name"]), str(c["colour"])) for c in json.loads(text))
         except (ValueError, TypeError, KeyError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,20 +16,23 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, MaskFlags, Resampling
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
-from rasterio.io import DatasetReader
+from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
-from geoglm.errors import SceneMismatch, SceneNotFound, SceneUnreadable
+from geoglm.errors import SceneMismatch, SceneUnreadable
 from geoglm.io.emptiness import holds_data
+from geoglm.io.guard.raster import SAFE, admitted, opened_name
+from geoglm.io.guard.trust import Trust, trust
 from geoglm.io.remote import SceneRef, reading, unreachable
 from geoglm.pixels.valid import valid_pixels
 from geoglm.stats.area import ground_sample_distance
 from geoglm.types import ControlPoint, GeoRef, PixelBox, SceneMeta
 
 DRIVERS = ["GTiff", "VRT", "JP2OpenJPEG"]
-"""What is opened; a file of any other kind is refused."""
+"""What is opened unasked; a file of any other kind is refused."""
+ELSEWHERE = ["GTiff", "JP2OpenJPEG"]
+"""What is opened where files lie elsewhere: a VRT there could draw on files here."""
 
 PRODUCT_TAGS = ("BASELINE", "ADD_OFFSET", "PRODUCT")
 """Parts of the names of tags that tell which product a file comes from."""
@@ -45,20 +47,20 @@ class RasterFile:
         resample: ground sample distance in metres to read it at, through a warped view; None for its own.
         zoom: pixels a side to read for each of those, also where the scene does not say where it lies: 0.5 averages
             2 x 2 pixels into one, 2 puts pixels in between bilinearly.
+        trusted: what it may draw on; None for what this process trusts now.
 
     Raises:
         SceneNotFound, SceneUnreadable, SceneUnreachable: there is no file, or it is no raster or cut short.
+        FileRefused: it might do harm.
         SceneMismatch: it is to be resampled and has no transform and CRS to do it with.
     """
 
-    def __init__(self, path: SceneRef, *, resample: float | None = None, zoom: float = 1.0) -> None:
-        if isinstance(path, Path):
-            if not path.exists():
-                raise SceneNotFound(path)
-            if not path.is_file():
-                raise SceneUnreadable(path, "it is not a regular file")
+    def __init__(
+        self, path: SceneRef, *, resample: float | None = None, zoom: float = 1.0, trusted: Trust | None = None
+    ) -> None:
+        self._trust = trusted or trust()
+        self._name, self._drivers = _let_in(path, self._trust)
         self.facts = {} if isinstance(path, Path) else path.facts()
-        self._name = _opened(path)
         self.path, self._resample, self._zoom = path, resample, zoom
         self._mine = threading.local()
         self._grid: Grid | None = None
@@ -94,15 +96,12 @@ class RasterFile:
         return int(self.facts["bytes"]) if self.facts.get("bytes", "").isdecimal() else None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(RasterFile, resample=self._resample, zoom=self._zoom), (self.path,)
+        return partial(RasterFile, resample=self._resample, zoom=self._zoom, trusted=self._trust), (self.path,)
 
     def _dataset(self) -> Any:
         """This thread's dataset."""
         if not hasattr(self._mine, "dataset"):
-            # rasterio.open takes one driver only; the class behind it takes the list
-            with warnings.catch_warnings(), rasterio.Env():
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                dataset: Any = DatasetReader(self._name, driver=DRIVERS)
+            dataset = opened_name(self._name, self._drivers, self.path)
             if self._grid is not None:
                 dataset = self._grid.view(dataset)
             self._mine.dataset = dataset
@@ -195,10 +194,8 @@ class RasterFile:
 def scene_files(path: SceneRef) -> list[Path]:
     """All files of a scene here: itself, what a VRT draws on, and world, mask and metadata files beside it."""
     own = {path} if isinstance(path, Path) else set()
-    with _readable(path), warnings.catch_warnings(), rasterio.Env():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with DatasetReader(_opened(path), driver=DRIVERS) as dataset:
-            return sorted({*own, *(p for p in map(Path, dataset.files) if p.is_file())})
+    with _readable(path), opened_name(*_let_in(path, trust()), path) as dataset:
+        return sorted({*own, *(p for p in map(Path, dataset.files) if p.is_file())})
 
 
 def _place(path: SceneRef) -> str:
@@ -206,28 +203,29 @@ def _place(path: SceneRef) -> str:
     return str(path.resolve() if isinstance(path, Path) else path)
 
 
-def _opened(path: SceneRef) -> str:
-    """What GDAL is to open: a file, or a VRT that stacks the assets of a STAC item."""
+def _let_in(path: SceneRef, trusted: Trust) -> tuple[str, list[str]]:
+    """What GDAL is to open, a file, or a VRT that stacks the assets of a STAC item, and the drivers that may."""
     if isinstance(path, Path):
-        return str(path)
+        return str(path.absolute()), admitted(path, DRIVERS, trusted)
     if not path.is_item:
-        return path.gdal
+        return path.gdal, [*ELSEWHERE, *trusted.drivers]
     from geoglm.io.stac import item_vrt
 
-    return item_vrt(path)
+    return item_vrt(path, trusted), ["VRT"]
 
 
 @contextmanager
 def _readable(path: SceneRef) -> Iterator[None]:
     """Say in one line what GDAL says in several."""
     try:
-        with reading(path):
+        with rasterio.Env(**SAFE), reading(path):
             yield
     except (RasterioError, OSError) as error:
         cause = error.__cause__ or error
         if not isinstance(path, Path):
             raise unreachable(path, str(cause)) from error
-        raise SceneUnreadable(path, str(cause).replace(f"{path}", "it").replace("'it'", "it")) from error
+        told = str(cause).replace(f"{path.absolute()}", "it").replace(f"{path}", "it").replace("'it'", "it")
+        raise SceneUnreadable(path, told) from error
 
 
 def _check_length(path: SceneRef, dataset: Any, size: int | None) -> None:

@@ -7,6 +7,10 @@ import re
 import warnings
 from pathlib import Path
 
+from geoglm.errors import SceneUnreadable
+from geoglm.io.guard.raster import opened
+from geoglm.io.guard.trust import trust
+
 COLUMNS = ("colour", "color", "colour_hex", "color_hint")
 
 
@@ -16,20 +20,17 @@ def label_colours(path: Path, class_field: str | None, classes: tuple[str, ...])
 
     try:
         pairs = _from_legend(path)
-    except RasterioIOError:
+    except (RasterioIOError, SceneUnreadable):
         pairs = _from_table(path, class_field, classes)
     return {n: f"#{c.lstrip('#').lower()}" for n, c in pairs if n in classes and re.fullmatch("#?[0-9a-fA-F]{6}", c)}
 
 
 def _from_legend(path: Path) -> list[tuple[str, str]]:
     """From the legend that `geoglm segment` writes into ``classes.tif``."""
-    import rasterio
-    from rasterio.errors import NotGeoreferencedWarning
+    from geoglm.io.label_raster import DRIVERS
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(path) as file:
-            text = file.tags().get("CLASSES", "[]")
+    with opened(path, DRIVERS, trust()) as file:
+        text = file.tags().get("CLASSES", "[]")
     try:
         return [(str(c["name"]), str(c["colour"])) for c in json.loads(text)]
     except (ValueError, TypeError, KeyError):

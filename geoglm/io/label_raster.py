@@ -5,26 +5,26 @@ from __future__ import annotations
 import json
 import re
 import threading
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import numpy as np
-import rasterio
 import rasterio.shutil
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, Resampling
-from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError, RasterioIOError
-from rasterio.io import DatasetReader, MemoryFile
+from rasterio.errors import CRSError, RasterioError, RasterioIOError
+from rasterio.io import MemoryFile
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
 from geoglm.errors import LabelError
+from geoglm.io.guard.raster import admitted, opened_name
+from geoglm.io.guard.trust import trust
 from geoglm.io.label_names import match_names
 from geoglm.types import INVALID, PixelBox, SceneMeta
 
@@ -40,7 +40,8 @@ class RasterLabels:
 
     Raises:
         LabelError: as `open_labels` says.
-        RasterioIOError: the file is no raster.
+        SceneUnreadable, RasterioIOError: the file is no raster.
+        FileRefused: it might do harm.
     """
 
     def __init__(
@@ -48,16 +49,15 @@ class RasterLabels:
     ) -> None:
         self._path, self._meta = path, meta
         self._mine = threading.local()
-        with warnings.catch_warnings(), rasterio.Env():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with DatasetReader(str(path), driver=DRIVERS) as file:
-                if len([c for c in file.colorinterp if c != ColorInterp.alpha]) != 1:
-                    raise LabelError(f"{path}: has {file.count} bands; a class raster has one")
-                if file.dtypes[0].startswith("complex"):
-                    raise LabelError(f"{path}: its pixels are {file.dtypes[0]}; classes are whole numbers")
-                self._is_byte = file.dtypes[0] == "uint8"
-                self._warp, note = _warp_to(meta, file, path)
-                names = value_names(file)
+        self._drivers = admitted(path, DRIVERS, trust())
+        with self._opened() as file:
+            if len([c for c in file.colorinterp if c != ColorInterp.alpha]) != 1:
+                raise LabelError(f"{path}: has {file.count} bands; a class raster has one")
+            if file.dtypes[0].startswith("complex"):
+                raise LabelError(f"{path}: its pixels are {file.dtypes[0]}; classes are whole numbers")
+            self._is_byte = file.dtypes[0] == "uint8"
+            self._warp, note = _warp_to(meta, file, path)
+            names = value_names(file)
         if not names:
             names = {v: f"{v}" for v in self._values_there()}
         legend = match_names(list(names.values()), classes, rename, where=path.name)
@@ -92,11 +92,13 @@ class RasterLabels:
     def _dataset(self) -> Any:
         """This thread's dataset, on the grid of the scene."""
         if not hasattr(self._mine, "dataset"):
-            with warnings.catch_warnings(), rasterio.Env():
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                file: Any = DatasetReader(str(self._path), driver=DRIVERS)
-                self._mine.dataset = file if self._warp is None else WarpedVRT(file, **self._warp)
+            file = self._opened()
+            self._mine.dataset = file if self._warp is None else WarpedVRT(file, **self._warp)
         return self._mine.dataset
+
+    def _opened(self) -> Any:
+        """A dataset of the file as it lies."""
+        return opened_name(str(self._path.absolute()), self._drivers, self._path)
 
     def _values_there(self) -> list[int]:
         """Values that occur in the scene, ascending."""

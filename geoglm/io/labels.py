@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.errors import RasterioIOError
 
-from geoglm.errors import LabelError
+from geoglm.errors import LabelError, SceneUnreadable
 from geoglm.io.label_polygons import PolygonLabels
 from geoglm.io.label_raster import RasterLabels
 from geoglm.types import INVALID, PixelBox, SceneMeta
@@ -56,12 +56,13 @@ def open_labels(
 
     Raises:
         LabelError: the labels cannot be read, do not meet the scene or have other classes; in one line.
+        FileRefused: they might do harm.
     """
     if not path.exists():
         raise LabelError(f"{path}: no such file; labels are a class raster or a file of polygons")
     try:
         labels: Labels = RasterLabels(path, meta, classes=classes, rename=rename or {})
-    except RasterioIOError as error:
+    except (RasterioIOError, SceneUnreadable) as error:
         why = " ".join(str(error).split())
         return PolygonLabels(path, meta, class_field, classes=classes, rename=rename or {}, no_raster=why)
     if class_field is not None:

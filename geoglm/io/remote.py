@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from geoglm.errors import SceneNotFound, SceneUnreachable
+from geoglm.errors import SceneUnreachable
+from geoglm.io.guard.kinds import head_of, regular
 
 PATIENCE_S = 15
 """Seconds to wait for a server that says nothing."""
@@ -91,10 +92,7 @@ class Remote:
                 return bytes(answer.read(ITEM_BYTES))
         if "://" in self.url or self.url.startswith("/vsi"):
             raise SceneUnreachable(str(self), "STAC items are read over https or from this machine; download it first")
-        try:
-            return Path(self.url).read_bytes()
-        except OSError as error:
-            raise SceneNotFound(Path(self.url)) from error
+        return head_of(regular(Path(self.url)), ITEM_BYTES)
 
 
 SceneRef = Path | Remote
