@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from geoglm.apps.aside import companions_aside
 from geoglm.apps.cli_assess import assess, sample
 from geoglm.apps.cli_change import change
 from geoglm.apps.cli_door import door_options
@@ -43,7 +44,8 @@ class OneLineGroup(click.Group):
         """Run, and turn errors into a line."""
         kwargs["standalone_mode"] = False
         try:
-            code = super().main(*args, **kwargs)
+            with companions_aside(own):
+                code = super().main(*args, **kwargs)
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message())
             sys.exit(0)
