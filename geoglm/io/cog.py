@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -28,6 +29,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 
 from geoglm.io.blocks import BLOCK_PX, Place, Plane, compressed, padded
+from geoglm.io.commit.checks import check_bytes, check_place, crc
 from geoglm.io.pyramid import Gathered, Grid, Pyramid, levels_of
 from geoglm.io.tiff import LONG, SHORT, Format, Tag, tags_of
 from geoglm.stitch.overviews import Joining, halved
@@ -75,12 +77,15 @@ def write_cog(
     *,
     workers: int = 1,
 ) -> None:
-    """Write a map of uint8 with 255 for no data; the bytes do not depend on `workers`.
+    """Write a map of uint8 with 255 for no data, and read it again; the bytes do not depend on `workers`.
 
     Args:
         shape: rows and columns.
         block: gives a block of band 0, 1, ..., from any thread.
         workers: threads that ask for blocks and make overviews.
+
+    Raises:
+        OutputError: it does not read back as it was written, or not in its place.
     """
     levels = levels_of(shape)
     with ExitStack() as stack:
@@ -90,7 +95,8 @@ def write_cog(
             pyramid = Pyramid(PixelBox(0, 0, *shape), levels, layer.overviews, partial(block, band))
             for level, row, col, stream in pyramid.blocks(pool, workers):
                 spools[level].add(band, row, col, stream)
-        _write(path, shape, _template(georef, layer), spools)
+        _write(path, _template(georef, layer), spools)
+        check_place(path, shape, len(layer.bands), georef)
 
 
 def array_blocks(values: NDArray[np.uint8], joining: Joining) -> Callable[[int, Place], Gathered]:
@@ -106,17 +112,19 @@ def array_blocks(values: NDArray[np.uint8], joining: Joining) -> Callable[[int, 
 
 
 class _Spool:
-    """The blocks of one level on their way into the file, one after the other, and where each begins."""
+    """The blocks of one level on their way into the file, one after the other: where each begins, and its checksum."""
 
     def __init__(self, stream: IO[bytes], bands: int, grid: Grid) -> None:
         self.stream, self.grid = stream, grid
         self.starts = np.zeros((bands, *grid[2:]), np.int64)
         self.sizes = np.zeros((bands, *grid[2:]), np.int64)
         self.size = 0
+        self.parts: list[tuple[int, int]] = []
 
     def add(self, band: int, row: int, col: int, block: bytes) -> None:
         self.starts[band, row, col], self.sizes[band, row, col] = self.size, len(block)
         self.size += self.stream.write(block)
+        self.parts.append((len(block), crc(block)))
 
     def tags(self, start: int, form: Format) -> dict[int, Tag]:
         """Size and blocks of the level, in a file where its first block stands at `start`."""
@@ -138,8 +146,8 @@ NOT_OURS = (254, 256, 257, 259, 273, 278, 279, 317, 322, 323, 324, 325)
 """Sizes and places in the template itself."""
 
 
-def _write(path: Path, shape: tuple[int, int], template: Mapping[int, Tag], spools: Sequence[_Spool]) -> None:
-    """The file: header, directories, and the levels from the coarsest to the map."""
+def _write(path: Path, template: Mapping[int, Tag], spools: Sequence[_Spool]) -> None:
+    """The file: header, directories, and the levels from the coarsest to the map; read again when it is on the disk."""
     whole = {code: tag for code, tag in template.items() if code not in NOT_OURS}
     reduced = {code: tag for code, tag in whole.items() if code in OF_EVERY_LEVEL} | {254: Tag.of(LONG, 1)}
 
@@ -153,10 +161,11 @@ def _write(path: Path, shape: tuple[int, int], template: Mapping[int, Tag], spoo
     header = form.header()
     start = len(header) + len(directories(form, 0))
     with path.open("wb") as target:
-        target.write(header + directories(form, start))
+        target.write(head := header + directories(form, start))
         for spool in reversed(spools):
             spool.stream.seek(0)
             shutil.copyfileobj(spool.stream, target, 2**22)
+    check_bytes(path, chain([(len(head), crc(head))], *(s.parts for s in reversed(spools))))
 
 
 def _sums(start: int, spools: Iterator[_Spool]) -> Iterator[int]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoglm.errors import GeoglmError
+from geoglm.errors import OutputError
+from geoglm.io.commit.checks import check_polygons
 from geoglm.io.polygon_table import PolygonTable
 
 if TYPE_CHECKING:
@@ -32,8 +33,11 @@ GROUP_BYTES = 1 << 26
 def write_polygons(table: PolygonTable, traced: Iterable[Polygons], path: Path) -> int:
     """Write polygons as they come in the format of the suffix of `path` (`SUFFIXES`); how many there were.
 
+    The file is on the disk, and read again, when this returns.
+
     Raises:
-        GeoglmError: making the polygons failed with it.
+        OutputError: they cannot be written, or do not read back.
+        BaseException: whatever making the polygons failed with.
     """
     count, failed = 0, None
 
@@ -43,7 +47,9 @@ def write_polygons(table: PolygonTable, traced: Iterable[Polygons], path: Path) 
             for found in traced:
                 count += len(found)
                 yield found
-        except GeoglmError as error:
+        except GeneratorExit:
+            raise
+        except BaseException as error:
             failed = error
             raise
 
@@ -53,9 +59,12 @@ def write_polygons(table: PolygonTable, traced: Iterable[Polygons], path: Path) 
         else:
             _write_gdal(table, counted(), path)
     except Exception as error:
-        if failed is None:
-            raise
-        raise failed from error  # whichever way GDAL put it
+        if failed is not None:
+            raise failed from error  # whichever way GDAL put it
+        if isinstance(error, OSError) or type(error).__module__.split(".")[0] in ("pyogrio", "pyarrow"):
+            raise OutputError(f"{path}: polygons cannot be written ({' '.join(str(error).split())})") from error
+        raise
+    check_polygons(path, count, table.georef.crs)
     return count
 
 
