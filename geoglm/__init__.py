@@ -17,10 +17,11 @@ from geoglm.version import __version__
 
 if TYPE_CHECKING:
     from geoglm.errors import GeoglmError
-    from geoglm.jobs.assess import assess, sample
     from geoglm.jobs.change.run import change
     from geoglm.jobs.evaluate import evaluate
     from geoglm.jobs.polygons import vectorize
+    from geoglm.jobs.sampling.assess import assess
+    from geoglm.jobs.sampling.draw import sample
     from geoglm.jobs.segment import segment_file
     from geoglm.jobs.training.files import train
     from geoglm.jobs.view import load_model, open_scene, segment
@@ -42,12 +43,12 @@ __all__ = [
 
 _HOMES = {
     "GeoglmError": "geoglm.errors",
-    "assess": "geoglm.jobs.assess",
+    "assess": "geoglm.jobs.sampling.assess",
     "change": "geoglm.jobs.change.run",
     "evaluate": "geoglm.jobs.evaluate",
     "load_model": "geoglm.jobs.view",
     "open_scene": "geoglm.jobs.view",
-    "sample": "geoglm.jobs.assess",
+    "sample": "geoglm.jobs.sampling.draw",
     "segment": "geoglm.jobs.view",
     "segment_file": "geoglm.jobs.segment",
     "train": "geoglm.train",

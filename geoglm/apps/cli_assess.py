@@ -11,8 +11,8 @@ import click
 from geoglm.apps.notes import print_notes
 
 if TYPE_CHECKING:
-    from geoglm.jobs.assess import MapAssessment
-    from geoglm.stats.estimates import Estimate
+    from geoglm.jobs.sampling.assess import MapAssessment
+    from geoglm.stats.sampling.estimate import Estimate
 
 FILE = click.Path(path_type=Path)
 
@@ -21,38 +21,69 @@ FILE = click.Path(path_type=Path)
 @click.argument("classes", type=FILE)
 @click.option("-n", "count", default=300, show_default=True, type=click.IntRange(min=2), help="Number of points.")
 @click.option(
+    "--design",
+    default="stratified",
+    show_default=True,
+    type=click.Choice(["stratified", "two-stage", "stratified-two-stage"]),
+    help="Points by class; points in blocks, so that fewer places must be looked at; blocks by commonest class.",
+)
+@click.option(
     "--allocation",
     default="balanced",
     show_default=True,
     type=click.Choice(["balanced", "proportional", "equal"]),
-    help="Points for each class: by its size with a floor for rare ones, by its size alone, or the same for all.",
+    help="Points (or blocks) for each class: by its size with a floor for rare ones, by its size, or the same for all.",
 )
+@click.option("--block", "block_px", default=64, show_default=True, type=click.IntRange(min=1), help="Its side, px.")
+@click.option("--per-block", default=10, show_default=True, type=click.IntRange(min=2), help="Points in each block.")
 @click.option("--seed", default=0, show_default=True, help="The same seed draws the same points.")
 @click.option("-o", "--output", type=FILE, help="GeoPackage to write [CLASSES-sample.gpkg].")
-def sample(classes: Path, count: int, allocation: str, seed: int, output: Path | None) -> None:
+def sample(
+    *,
+    classes: Path,
+    count: int,
+    design: str,
+    allocation: str,
+    block_px: int,
+    per_block: int,
+    seed: int,
+    output: Path | None,
+) -> None:
     """Draw points of the map CLASSES at random, to be labelled with what is really there.
 
     Open the file in QGIS over imagery, choose a class for every point (the form offers them), save, and call
     `geoglm assess`. Look at the imagery, not at the map: the points are in no order.
 
+    Points in blocks are quicker to visit, and tell less: neighbours are alike. The file remembers how its points were
+    drawn, and `geoglm assess` reckons with it.
+
     \b
     geoglm sample ortho-geoglm/classes.tif -n 400 -o sample.gpkg
+    geoglm sample ortho-geoglm/classes.tif --design two-stage --block 128 -n 400 -o blocks.gpkg
     geoglm assess ortho-geoglm/classes.tif sample.gpkg
     """
     from rich.console import Console
     from rich.table import Table
 
-    from geoglm.jobs.assess import sample as draw
+    from geoglm.jobs.sampling.draw import sample as draw
 
     drawn = draw(
-        classes, output or classes.with_name(f"{classes.stem}-sample.gpkg"), n=count, allocation=allocation, seed=seed
+        classes,
+        output or classes.with_name(f"{classes.stem}-sample.gpkg"),
+        n=count,
+        design=design,
+        allocation=allocation,
+        block_px=block_px,
+        per_block=per_block,
+        seed=seed,
     )
+    counts = {"pixels": drawn.pixels} | ({"blocks": drawn.blocks} if drawn.blocks else {}) | {"points": drawn.units}
     table = Table()
-    table.add_column("class")
-    table.add_column("pixels", justify="right")
-    table.add_column("points", justify="right")
-    for name, pixels in drawn.pixels.items():
-        table.add_row(name, f"{pixels:,}", f"{drawn.units[name]:,}")
+    table.add_column("stratum" if drawn.blocks else "class")
+    for heading in counts:
+        table.add_column(heading, justify="right")
+    for name in drawn.pixels:
+        table.add_row(name, *(f"{c[name]:,}" for c in counts.values()))
     Console().print(table)
     click.echo(f"{drawn.path}")
 
@@ -75,7 +106,7 @@ def assess(
     \b
     geoglm assess ortho-geoglm/classes.tif sample.gpkg -o assessment.json
     """
-    from geoglm.jobs.assess import assess as judge
+    from geoglm.jobs.sampling.assess import assess as judge
 
     result = judge(classes, labelled, field=field, assume_random=assume_random, output=output)
     if as_json:
@@ -97,7 +128,8 @@ def _print(result: MapAssessment) -> None:
 
     figures, hectares = result.figures, result.hectares
     unit = "share" if hectares is None else "hectares"
-    table = Table(title=f"{result.units} points; ± spans the 95 % confidence interval")
+    where = f" in {result.blocks} blocks" if result.blocks else ""
+    table = Table(title=f"{result.units} points{where}; ± spans the 95 % confidence interval")
     table.add_column("class")
     for heading in (f"mapped {unit}", f"estimated {unit}", "user's accuracy", "producer's accuracy"):
         table.add_column(heading, justify="right")

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geoglm.stats.estimates import StratifiedSample, assess
+from geoglm.stats.sampling.assessment import assess
+from geoglm.stats.sampling.stratified import StratifiedSample
 
 PUBLISHED = np.array([[66, 0, 5, 4], [0, 55, 8, 12], [1, 0, 153, 11], [2, 1, 9, 313]])
 SIZES = np.array([200_000, 150_000, 3_200_000, 6_450_000])

@@ -1,6 +1,7 @@
 """Sampling and assessing a map: what is drawn can be labelled, what is labelled gives the truth back."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import geopandas
@@ -11,49 +12,19 @@ from click.testing import CliRunner
 
 from geoglm.apps.cli import main
 from geoglm.errors import GeoglmError, LabelError
-from geoglm.jobs.assess import assess, sample
-from tests.conftest import write_scene
+from geoglm.jobs.sampling.assess import assess
+from geoglm.jobs.sampling.draw import sample
 
-LEGEND = json.dumps([{"value": k + 1, "name": n, "colour": "#336699"} for k, n in enumerate(("lake", "wood", "town"))])
 NAMES = np.array(["lake", "wood", "town"])
-
-
-@pytest.fixture
-def truth() -> np.ndarray:
-    rng = np.random.default_rng(3)
-    return rng.choice(3, (300, 200), p=[0.1, 0.6, 0.3])
-
-
-def class_map(path: Path, classes: np.ndarray) -> Path:
-    values = np.where(classes < 0, 0, classes + 1).astype(np.uint8)
-    write_scene(path, values[None], nodata=0)
-    with rasterio.open(path, "r+") as file:
-        file.update_tags(CLASSES=LEGEND)
-    return path
-
-
-@pytest.fixture
-def mapped(tmp_path: Path, truth: np.ndarray) -> Path:
-    rng = np.random.default_rng(4)
-    found = np.where(rng.random(truth.shape) < 0.85, truth, rng.integers(0, 3, truth.shape))
-    found[:20] = -1
-    return class_map(tmp_path / "classes.tif", found)
-
-
-def labelled(path: Path, truth: np.ndarray) -> Path:
-    """Fill in what is really there, as a person would in QGIS."""
-    frame = geopandas.read_file(path, layer="sample")
-    frame["reference"] = NAMES[truth[frame["row"], frame["col"]]]
-    frame.to_file(path, layer="sample", driver="GPKG")
-    return path
+Labelled = Callable[[Path], Path]
 
 
 def test_a_labelled_sample_gives_areas_and_accuracy_of_the_truth(
-    tmp_path: Path, mapped: Path, truth: np.ndarray
+    tmp_path: Path, mapped: Path, truth: np.ndarray, labelled: Labelled
 ) -> None:
     drawn = sample(mapped, tmp_path / "s.gpkg", n=2000, seed=1)
     assert sum(drawn.units.values()) == 2000
-    found = assess(mapped, labelled(drawn.path, truth), output=tmp_path / "figures.json")
+    found = assess(mapped, labelled(drawn.path), output=tmp_path / "figures.json")
     share = np.bincount(truth[20:].ravel(), minlength=3) / truth[20:].size
     for k, estimate in enumerate(found.figures.shares):
         assert estimate.value == pytest.approx(share[k], abs=3 * estimate.error)
@@ -81,19 +52,25 @@ def test_points_lie_at_pixel_centres_of_their_stratum_and_repeat_by_seed(tmp_pat
     assert "lake" in (tmp_path / "a.qml").read_text()
 
 
-def test_a_sample_of_one_map_judges_another(tmp_path: Path, mapped: Path, truth: np.ndarray) -> None:
+def test_a_sample_of_one_map_judges_another(
+    tmp_path: Path,
+    mapped: Path,
+    truth: np.ndarray,
+    labelled: Labelled,
+    class_map: Callable[[Path, np.ndarray], Path],
+) -> None:
     drawn = sample(mapped, tmp_path / "s.gpkg", n=900)
     perfect = class_map(tmp_path / "perfect.tif", truth)
-    found = assess(perfect, labelled(drawn.path, truth))
+    found = assess(perfect, labelled(drawn.path))
     assert found.figures.overall.value == 1
     assert found.figures.overall.error == 0
 
 
-def test_what_is_no_probability_sample_is_refused(tmp_path: Path, mapped: Path, truth: np.ndarray) -> None:
+def test_what_is_no_probability_sample_is_refused(tmp_path: Path, mapped: Path, labelled: Labelled) -> None:
     drawn = sample(mapped, tmp_path / "s.gpkg", n=60)
     with pytest.raises(LabelError, match="60 of 60 units have no reference"):
         assess(mapped, drawn.path)
-    labelled(drawn.path, truth)
+    labelled(drawn.path)
     frame = geopandas.read_file(drawn.path, layer="sample")
     by_hand = tmp_path / "hand.gpkg"
     frame.to_file(by_hand, layer="points", driver="GPKG")
@@ -114,12 +91,12 @@ def test_labels_are_never_overwritten(tmp_path: Path, mapped: Path) -> None:
         sample(mapped, tmp_path / "s.gpkg", n=30)
 
 
-def test_from_the_shell(tmp_path: Path, mapped: Path, truth: np.ndarray) -> None:
+def test_from_the_shell(tmp_path: Path, mapped: Path, labelled: Labelled) -> None:
     points = tmp_path / "classes-sample.gpkg"
     told = CliRunner().invoke(main, ["sample", str(mapped), "-n", "120"])
     assert told.exit_code == 0, told.output
     assert str(points) in told.stdout.replace("\n", "")
-    told = CliRunner().invoke(main, ["assess", str(mapped), str(labelled(points, truth))])
+    told = CliRunner().invoke(main, ["assess", str(mapped), str(labelled(points))])
     assert told.exit_code == 0, told.output
     assert "overall accuracy" in told.stdout
     told = CliRunner().invoke(main, ["sample", str(mapped), "-n", "2", "-o", str(tmp_path / "t.gpkg")])

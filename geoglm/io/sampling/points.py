@@ -1,12 +1,12 @@
-"""Samples in files: a GeoPackage with a point for each unit, and a table that remembers how they were drawn.
+"""Samples in files: a GeoPackage with a point for each unit, and tables that remember how they were drawn.
 
-The layer ``sample`` is what people label; ``design`` has a row for each stratum. Without the latter nobody could tell
-how likely a point was to be drawn, and nothing could be estimated.
+The layer ``sample`` is what people label; see `geoglm.io.sampling.design` for the others.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,23 +15,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoglm.errors import LabelError
+from geoglm.io.sampling.design import Design, read_design, write_blocks, write_design
 from geoglm.io.styles import sample_style
-from geoglm.types import GeoRef, LandClass
+from geoglm.types import GeoRef, LandClass, PixelBox
 
-POINTS, DESIGN = "sample", "design"
+POINTS = "sample"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Design:
-    """How a sample was drawn.
+class Units:
+    """Drawn pixels.
 
     Args:
-        strata: names.
-        sizes: ``(stratum,)`` pixels of the map in each.
+        stratum: ``(unit,)`` places among the strata of the design.
+        rows, cols: ``(unit,)`` pixels.
+        block: ``(unit,)`` places among the drawn blocks; None where there are none.
     """
 
-    strata: tuple[str, ...]
-    sizes: NDArray[np.int64]
+    stratum: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    cols: NDArray[np.int64]
+    block: NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.stratum)
+
+    def shuffled(self, seed: int) -> Units:
+        """The same in another order, from which whoever labels them learns nothing."""
+        order = np.random.default_rng(seed).permutation(len(self))
+        return Units(
+            self.stratum[order],
+            self.rows[order],
+            self.cols[order],
+            None if self.block is None else self.block[order],
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,13 +57,14 @@ class LabelledPoints:
 
     Args:
         design: None where the file does not say how it was drawn.
-        stratum: ``(unit,)`` places among the strata of the design; all 0 without one.
+        stratum, block: ``(unit,)`` places among the strata and drawn blocks of the design; all 0 without such.
         reference: names, None for a unit that nobody labelled.
         rows, cols: ``(unit,)`` float64 pixel coordinates on the grid that was asked for.
     """
 
     design: Design | None
     stratum: NDArray[np.int64]
+    block: NDArray[np.int64]
     reference: tuple[str | None, ...]
     rows: NDArray[np.float64]
     cols: NDArray[np.float64]
@@ -54,16 +72,18 @@ class LabelledPoints:
 
 def write_sample(
     path: Path,
-    units: list[tuple[int, int, int]],
+    units: Units,
     design: Design,
     georef: GeoRef,
     *,
     classes: tuple[LandClass, ...],
+    boxes: Sequence[PixelBox] = (),
 ) -> None:
-    """Write stratum, row and column of each of `units` as points at pixel centres, unlabelled, with a QGIS form.
+    """Write `units` as points at pixel centres, unlabelled, with a QGIS form.
 
     Args:
         classes: that QGIS offers for labelling.
+        boxes: of the drawn blocks, if there are any.
     """
     import geopandas
     import pandas as pd
@@ -71,33 +91,24 @@ def write_sample(
     from affine import Affine
 
     transform = georef.transform or Affine.identity()
-    stratum, rows, cols = np.array(units, np.int64).reshape(-1, 3).T
-    at: Any = (cols + 0.5, rows + 0.5)
+    at: Any = (units.cols + 0.5, units.rows + 0.5)
     x, y = transform @ at
-    frame = geopandas.GeoDataFrame(
-        {
-            "unit": np.arange(1, len(units) + 1),
-            "stratum": [design.strata[k] for k in stratum],
-            "row": rows,
-            "col": cols,
-            "reference": pd.Series([None] * len(units), dtype=object),
-        },
-        geometry=shapely.points(x, y),
-        crs=georef.crs,
-    )
-    table = pd.DataFrame(
-        {
-            "stratum": list(design.strata),
-            "pixels": design.sizes,
-            "units": np.bincount(stratum, minlength=len(design.strata)),
-        }
-    )
+    columns: dict[str, Any] = {"unit": np.arange(1, len(units) + 1)}
+    if units.block is not None:
+        columns["block"] = units.block + 1
+    columns |= {
+        "stratum": [design.strata[k] for k in units.stratum],
+        "row": units.rows,
+        "col": units.cols,
+        "reference": pd.Series([None] * len(units), dtype=object),
+    }
+    frame = geopandas.GeoDataFrame(columns, geometry=shapely.points(x, y), crs=georef.crs)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="'crs' was not provided")  # said to the user by then
         frame.to_file(path, driver="GPKG", layer=POINTS, engine="pyogrio")
-    from pyogrio import write_dataframe
-
-    write_dataframe(table, path, driver="GPKG", layer=DESIGN, append=True)
+        if design.blocks is not None:
+            write_blocks(path, design.strata, design.blocks, boxes, georef)
+    write_design(path, design, units.stratum)
     path.with_suffix(".qml").write_text(sample_style(classes), encoding="utf-8")
 
 
@@ -105,7 +116,8 @@ def read_sample(path: Path, georef: GeoRef, *, field: str) -> LabelledPoints:
     """The points of a labelled sample on a grid.
 
     Raises:
-        LabelError: the file cannot be read, holds no points, or lacks the `field`.
+        LabelError: the file cannot be read, holds no points, or lacks the `field`, or says in part only how they
+            were drawn.
     """
     import geopandas
     from affine import Affine
@@ -117,7 +129,6 @@ def read_sample(path: Path, georef: GeoRef, *, field: str) -> LabelledPoints:
     try:
         layers = [str(n) for n in list_layers(path)[:, 0]]
         frame = read_dataframe(path, layer=POINTS if POINTS in layers else layers[0])
-        table = read_dataframe(path, layer=DESIGN) if DESIGN in layers else None
     except (DataSourceError, IndexError) as error:
         raise LabelError(f"{path}: cannot be read as points: {' '.join(str(error).split())}") from error
     if not isinstance(frame, geopandas.GeoDataFrame) or not len(frame) or set(frame.geom_type) != {"Point"}:
@@ -132,10 +143,9 @@ def read_sample(path: Path, georef: GeoRef, *, field: str) -> LabelledPoints:
     cols, rows = inverse @ at
     words = frame[field].fillna("").astype(str).str.strip()
     reference = tuple(w or None for w in words)
-    if table is None or "stratum" not in frame.columns:
-        return LabelledPoints(None, np.zeros(len(frame), np.int64), reference, rows, cols)
-    strata = tuple(str(s) for s in table["stratum"])
-    if strange := sorted(set(frame["stratum"].astype(str)) - set(strata)):
-        raise LabelError(f"{path}: stratum {strange[0]!r} of the points is not in the table {DESIGN!r}")
-    place = np.array([strata.index(str(s)) for s in frame["stratum"]], np.int64)
-    return LabelledPoints(Design(strata, table["pixels"].to_numpy(np.int64)), place, reference, rows, cols)
+    drawn = read_design(path, layers, frame)
+    if drawn is None:
+        nothing = np.zeros(len(frame), np.int64)
+        return LabelledPoints(None, nothing, nothing, reference, rows, cols)
+    design, stratum, block = drawn
+    return LabelledPoints(design, stratum, block, reference, rows, cols)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from geoglm.stats.design import ALLOCATIONS, RARE_UNITS, allocate, located, ranks
+from geoglm.stats.sampling.design import ALLOCATIONS, RARE_UNITS, allocate, located, ranks
 
 SIZES = st.lists(st.one_of(st.integers(0, 50), st.integers(0, 10**7)), min_size=1, max_size=8)
 
