@@ -5,6 +5,7 @@ GeoglmError
 │   ├── SceneNotFound     no such file
 │   ├── SceneUnreadable   not a raster, truncated, or failing while read
 │   ├── SceneUnreachable  a scene elsewhere that its server does not give
+│   ├── SceneChanged      another one than when the run began
 │   └── SceneMismatch     readable, but not what the model takes
 ├── FileRefused           a file that might do harm, or is of a kind that is not opened
 ├── ModelError            the model package
@@ -13,6 +14,7 @@ GeoglmError
 │   └── RefusedModel      a model from outside that is not taken in
 ├── MissingExtra          a part of geoglm that is installed only when asked for
 ├── PlanError             tiles, halo and memory that do not fit together
+├── OutOfMemory           less memory than the smallest plan takes
 ├── ClusterError          the cluster cannot be reached or has failed
 ├── TrainingError         training that cannot begin or go on
 │   └── CheckpointMismatch   the folder holds another training
@@ -85,6 +87,16 @@ class FileRefused(GeoglmError):
     def __str__(self) -> str:
         path, why = self.args
         return f"{path}: is not opened: {why}"
+
+
+class SceneChanged(SceneError):
+    """The scene became another one while it was read."""
+
+    def __init__(self, scene: object) -> None:
+        super().__init__(scene)
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}: was changed or replaced while it was read; run the same command again when it is whole"
 
 
 class ModelError(GeoglmError):
@@ -163,6 +175,20 @@ class RefusedModel(ModelError):
 
 class PlanError(GeoglmError):
     """Patch, halo, shard and memory do not fit together."""
+
+
+class OutOfMemory(GeoglmError):
+    """There is less memory than the plan takes, on the CPU or the GPU."""
+
+    def __init__(self, patch_px: int, workers: int) -> None:
+        super().__init__(patch_px, workers)
+
+    def __str__(self) -> str:
+        patch, workers = self.args
+        return (
+            f"memory ran out, with patches of {patch} px and {workers} at a time as well; give a smaller --patch, or "
+            "close other programs and run the same command again"
+        )
 
 
 class ClusterError(GeoglmError):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -22,17 +25,20 @@ from geoglm.apps.cli_vectorize import vectorize
 from geoglm.apps.notes import print_notes
 from geoglm.apps.progress import progress_bar
 from geoglm.errors import GeoglmError, MissingExtra, OutputError
+from geoglm.jobs.stopping import Stopped, heeded
 from geoglm.version import __version__
 
 if TYPE_CHECKING:
     from geoglm.io.remote import SceneRef
     from geoglm.jobs.segment import SegmentResult
 
-FAILED, INTERRUPTED = 2, 130
+FAILED = 2
+TRACEBACK = "GEOGLM_TRACEBACK"
+"""The environment variable with which an unforeseen error is shown in full."""
 
 
 class OneLineGroup(click.Group):
-    """Every refusal is one line on stderr and exit code 2; every command may be told what to let in."""
+    """Every refusal is one line on stderr and exit code 2, as is every stop; commands may be told what to let in."""
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         """Register a command, with the options of the door."""
@@ -43,6 +49,10 @@ class OneLineGroup(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run, and turn errors into a line."""
         kwargs["standalone_mode"] = False
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # no name is worth failing for where LC_ALL=C prints it
+        own = sys.argv[1] if not args and "args" not in kwargs and len(sys.argv) > 1 else None
         try:
             with companions_aside(own):
                 code = super().main(*args, **kwargs)
@@ -58,12 +68,35 @@ class OneLineGroup(click.Group):
         except ModuleNotFoundError as error:
             _fail(str(MissingExtra.of(error)))
         except (KeyboardInterrupt, click.Abort):
-            click.echo(
-                "geoglm: stopped; segment and train go on from what is finished when the same command is given again",
-                err=True,
-            )
-            sys.exit(INTERRUPTED)
+            _stop(Stopped(signal.SIGINT))
+        except Exception as error:
+            if os.environ.get(TRACEBACK):
+                raise
+            _fail(_unforeseen(error))
         sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a signal stops it in good order."""
+        try:
+            with heeded():
+                return super().invoke(ctx)
+        except KeyboardInterrupt as stop:  # here, since click would print an empty line for it
+            _stop(stop if isinstance(stop, Stopped) else Stopped(signal.SIGINT))
+
+
+def _stop(stop: Stopped) -> NoReturn:
+    click.echo(f"geoglm: {stop}", err=True)
+    sys.exit(stop.exit_code)
+
+
+def _unforeseen(error: Exception) -> str:
+    """One line for an error that geoglm has no words of its own for."""
+    told = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, MemoryError):
+        return "memory ran out; close other programs, or give a smaller scene or --memory"
+    if isinstance(error, OSError):
+        return told
+    return f"unforeseen {type(error).__name__}: {told} ({TRACEBACK}=1 shows where)"
 
 
 def _fail(message: str) -> None:

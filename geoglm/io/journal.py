@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import zipfile
 import zlib
@@ -25,9 +26,19 @@ from geoglm.io.commit.whole import file_facts, sync, sync_folder, write_whole
 
 OUTPUTS = (
     *("classes", "confidence", "probabilities", "entropy", "margin", "polygons", "quicklook", "summary", "manifest"),
-    *("change", "probability", "transitions"),
+    *("change", "probability", "transitions", "areas", "first-change"),
+    *("explanation", "occlusion", "bands", "counterfactual", "context", "importance"),
 )
-"""Stems of everything that a run writes."""
+"""Stems of everything that a run writes; one of a series may have a date behind it."""
+
+
+def is_output(name: str) -> bool:
+    """Whether a file is called like one that a run writes.
+
+    >>> [is_output(n) for n in ("classes.tif", "classes-2019-07-01.tif", "classes-mine.tif")]
+    [True, True, False]
+    """
+    return re.sub(r"-\d{4}-\d\d-\d\d$", "", Path(name).stem) in OUTPUTS
 
 
 class DamagedShard(Exception):
@@ -97,7 +108,7 @@ class Stage:
             return
         ours = self._earlier()
         for path in sorted(self.output.iterdir()):
-            if path.stem in OUTPUTS and path.name not in ours and path.is_file():
+            if is_output(path.name) and path.name not in ours and path.is_file():
                 raise OutputError(f"{path}: is there already and not of geoglm's making; choose another -o")
 
     def _prepare(self) -> None:
@@ -136,6 +147,10 @@ class Stage:
         if not sound:
             path.unlink()
         return sound
+
+    def finished(self) -> int:
+        """How many shards are."""
+        return sum(1 for _ in self.shards.glob("*.zip"))
 
     def save_shard(self, name: str, parts: Mapping[str, bytes]) -> None:
         """Keep a finished shard; it appears whole or not at all."""
@@ -185,7 +200,7 @@ class Stage:
             names = []
         move = Move.read(self.record)
         told = map(str, (*names, *(move.names if move else ())))
-        return sorted({n for n in told if Path(n).stem in OUTPUTS and Path(n).name == n})
+        return sorted({n for n in told if is_output(n) and Path(n).name == n})
 
 
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, NotImplementedError)

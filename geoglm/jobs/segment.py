@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoglm.errors import OutputError
+from geoglm.errors import OutOfMemory, OutputError
 from geoglm.io.class_raster import ClassRaster, ConfidenceRaster
-from geoglm.io.geotiff import RasterFile, scene_files
-from geoglm.io.journal import OUTPUTS, Stage
+from geoglm.io.geotiff import RasterFile
+from geoglm.io.journal import OUTPUTS, DamagedShard, Stage
 from geoglm.io.polygon_table import Legend, PolygonTable
 from geoglm.io.remote import SceneRef, scene_ref
 from geoglm.io.styles import classes_style, confidence_style, polygons_style
@@ -24,13 +25,17 @@ from geoglm.io.vectors import AreaOfInterest
 from geoglm.jobs.budget import peak_memory
 from geoglm.jobs.cache import cache_folder
 from geoglm.jobs.far import read_ahead
-from geoglm.jobs.manifest import describe_run, quick_key
+from geoglm.jobs.frugal import leaner
+from geoglm.jobs.manifest import describe_run
 from geoglm.jobs.maps import Maps
 from geoglm.jobs.pace import remember
 from geoglm.jobs.paced import LevelNotes, PacedScorer, after_s, remember_after
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.jobs.planning import make_plan
 from geoglm.jobs.scorer import ShardScorer
+from geoglm.jobs.seen import Seen, stamp
+from geoglm.jobs.stopping import Stopped, patiently
+from geoglm.jobs.stopping import check as check_stop
 from geoglm.jobs.workplace import find_workplace, score_shards
 from geoglm.options import SegmentOptions
 from geoglm.registry.match import shown_bands
@@ -43,6 +48,10 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 """Called with the phase, and the pixels done and to do in it."""
+
+
+ROUNDS = 3
+"""How often shards that are damaged while the maps are put together are scored again."""
 
 
 def silent(phase: str, done: int, total: int) -> None:
@@ -133,29 +142,51 @@ def segment_file(
     Args:
         client: of a dask cluster, on whose workers shards are scored, whatever the options say.
 
+    Where memory runs out, fewer workers and then smaller patches go on, and a note says so.
+
     Raises:
         GeoglmError: of the kind that says what is wrong.
+        Stopped: a signal came; finished shards are kept.
     """
-    began = time.monotonic()
-    scene = scene_ref(scene)
-    source = RasterFile(scene, resample=options.resample)
-    plan = make_plan(source, options)
-    output = _checked_folder(output, scene)
-    meta = source.meta
+    began, scene = time.monotonic(), scene_ref(scene)
+    notes: tuple[str, ...] = ()
+    while True:
+        before = stamp(scene)
+        source = RasterFile(scene, resample=options.resample)
+        seen = Seen(scene, source.facts, before)
+        plan = make_plan(source, options)
+        try:
+            return _attempt(
+                replace(plan, notes=plan.notes + notes), seen, output, progress=progress, client=client, began=began
+            )
+        except OutOfMemory as error:
+            options, note = leaner(plan, error)
+            notes = (*notes, note)
+
+
+def _attempt(
+    plan: SegmentPlan, seen: Seen, output: Path, *, progress: Progress, client: Client | None, began: float
+) -> SegmentResult:
+    """`segment_file` as planned.
+
+    Raises:
+        OutOfMemory: that takes more memory than there is.
+    """
+    options, meta = plan.options, plan.source.meta
+    output = _checked_folder(output, seen.scene)
     aoi = AreaOfInterest(options.aoi, meta.georef, meta.box) if options.aoi else None
     notes = () if aoi is None or aoi.note is None else (aoi.note,)
-    stage = Stage(output, f"{plan.key} {quick_key(scene_files(scene), source.facts)}")
-    with stage.held():
-        return _Run(
-            replace(plan, notes=plan.notes + notes),
-            scene,
-            stage,
-            aoi,
-            facts=source.facts,
-            progress=progress,
-            client=client,
-            began=began,
-        ).go()
+    stage = Stage(output, f"{plan.key} {seen.key}")
+    with stage.held(), patiently():
+        try:
+            return _Run(
+                replace(plan, notes=plan.notes + notes), seen, stage, aoi, progress=progress, client=client, began=began
+            ).go()
+        except Stopped as stop:
+            stop.told = (
+                f"{stage.finished()} of {len(plan.layout)} shards are finished, the same command goes on from there"
+            )
+            raise
 
 
 def _checked_folder(output: Path, scene: SceneRef) -> Path:
@@ -181,17 +212,16 @@ class _Run:
     def __init__(
         self,
         plan: SegmentPlan,
-        scene: SceneRef,
+        seen: Seen,
         stage: Stage,
         aoi: AreaOfInterest | None,
         *,
-        facts: dict[str, str],
         progress: Progress,
         client: Client | None,
         began: float,
     ) -> None:
-        self.plan, self.scene, self.stage, self.aoi = plan, scene, stage, aoi
-        self.facts, self.progress, self.client, self.began = facts, progress, client, began
+        self.plan, self.seen, self.stage, self.aoi = plan, seen, stage, aoi
+        self.client, self.began, self._report = client, began, progress
         self.levels = LevelNotes(stage.folder / "levels.json")
         self.where = "nowhere: all shards were finished"
         self.seconds: dict[str, float] = {}
@@ -208,7 +238,7 @@ class _Run:
         runtime = self._infer()
         self._note("network", began)
         began = scored = time.monotonic()
-        counts = self._rasters()
+        counts = self._sound_rasters()
         self._note("raster", began)
         began = time.monotonic()
         self._vectors()
@@ -219,16 +249,23 @@ class _Run:
         self._note("quicklook", began)
         self._styles()
         (self.stage.drafts / "summary.json").write_text(json.dumps(result.as_dict(), indent=2) + "\n", encoding="utf-8")
-        manifest = describe_run(self.plan, self.scene, runtime, self.facts)
+        manifest = describe_run(self.plan, self.seen.scene, runtime, self.seen.facts)
         manifest["scheduler"] = self.where
         manifest["peak_memory_mb"] = round(peak_memory() / 1e6)
         manifest["outputs"] = [*sorted(p.name for p in self.stage.drafts.iterdir()), "manifest.json"]
         if (budget := self.plan.options.time_budget) is not None:
             manifest["resolution"] = self.levels.told(budget, self.plan.layout)
+        self.seen.check()  # the quicklook was the last to read it
+        check_stop()
         self.stage.commit(manifest)
         if self.reused < len(self.plan.layout):
             remember_after(self.plan, time.monotonic() - scored)
         return result
+
+    def progress(self, phase: str, done: int, total: int) -> None:
+        """Report, or end here if a signal came."""
+        self._report(phase, done, total)
+        check_stop()
 
     def _note(self, phase: str, began: float) -> None:
         self.seconds[phase] = time.monotonic() - began
@@ -236,7 +273,10 @@ class _Run:
     def _infer(self) -> str:
         """Score every shard that is not finished yet; what computed them."""
         plan, stage = self.plan, self.stage
-        finished_before = {s.name for s in plan.layout if stage.has_shard(s.name)}
+        noted = plan.options.time_budget is None
+        finished_before = {
+            s.name for s in plan.layout if (noted or s.name in self.levels.factors) and stage.has_shard(s.name)
+        }
         done, left = ([s for s in plan.layout if (s.name in finished_before) == f] for f in (True, False))
         self.reused = len(done)
         total, finished = self.meta.box.area, sum(s.box.area for s in done)
@@ -265,10 +305,25 @@ class _Run:
             self.progress("segmenting", finished, total)
             began = time.monotonic()
             runtime = score_shards(scorer, left, keep, place)
+        self.seen.check()
         share = 1 - sum(s.box.area for s in done) / total
         if place.open is None and budget is None:
             remember(cache_folder(), plan.pace_key, plan.tile_px * share / max(time.monotonic() - began, 1e-6))
         return runtime
+
+    def _sound_rasters(self) -> NDArray[np.int32]:
+        """See `_rasters`; shards that the disk has damaged since are scored again.
+
+        Raises:
+            OutputError: time and again.
+        """
+        for _ in range(ROUNDS):
+            try:
+                return self._rasters()
+            except DamagedShard:
+                self.maps = Maps(self.plan, self.stage)
+                self._infer()
+        raise OutputError(f"{self.stage.folder}: shards do not read back as they were written; check the disk")
 
     def _rasters(self) -> NDArray[np.int32]:
         """Shards into files; ``(y, class)`` pixels of each class in each row."""
@@ -350,6 +405,7 @@ class _Run:
 
 
 def _load_tracer() -> None:
-    from geoglm.jobs.vectorize import load_tracer
+    with suppress(Exception):  # what is wrong will be said when it is wanted
+        from geoglm.jobs.vectorize import load_tracer
 
-    load_tracer()
+        load_tracer()

@@ -13,7 +13,9 @@ import psutil
 
 from geoglm.errors import ClusterError
 from geoglm.jobs.executors import run_shards
+from geoglm.jobs.frugal import short_of_memory
 from geoglm.jobs.scorer import ShardScorer
+from geoglm.jobs.stopping import in_hand
 from geoglm.options import SchedulerRule
 from geoglm.tiling.shards import Shard
 from geoglm.types import Scores
@@ -48,11 +50,17 @@ def score_shards(
 
     Raises:
         ClusterError: the cluster cannot be reached or has failed.
+        OutOfMemory: there is not enough of it for the plan.
         GeoglmError: whatever scoring raises.
     """
     if place.open is None:
-        runtime = scorer.load().runtime.name
-        run_shards(shards, lambda s: keep(s, scorer.score(s.row, s.col)), workers=scorer.plan.workers)
+
+        def work(shard: Shard) -> None:
+            keep(shard, scorer.score(shard.row, shard.col))
+
+        with short_of_memory(scorer.plan), in_hand(work) as started:
+            runtime = scorer.load().runtime.name
+            run_shards(shards, started, workers=scorer.plan.workers)
         return runtime
     from geoglm.jobs.cluster import score_on_cluster
 
