@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from geoglm.jobs.sampling.assess import assess
     from geoglm.jobs.sampling.draw import sample
     from geoglm.jobs.segment import segment_file
+    from geoglm.jobs.series.run import series
     from geoglm.jobs.training.files import train
     from geoglm.jobs.view import load_model, open_scene, segment
 
@@ -37,6 +38,7 @@ __all__ = [
     "sample",
     "segment",
     "segment_file",
+    "series",
     "train",
     "vectorize",
 ]
@@ -51,6 +53,7 @@ _HOMES = {
     "sample": "geoglm.jobs.sampling.draw",
     "segment": "geoglm.jobs.view",
     "segment_file": "geoglm.jobs.segment",
+    "series": "geoglm.jobs.series.run",
     "train": "geoglm.train",
     "vectorize": "geoglm.jobs.polygons",
 }

@@ -20,6 +20,7 @@ from geoglm.apps.cli_evaluate import evaluate
 from geoglm.apps.cli_export import export
 from geoglm.apps.cli_models import models
 from geoglm.apps.cli_options import parsed, plan_options, scene_argument
+from geoglm.apps.cli_series import series
 from geoglm.apps.cli_train import train
 from geoglm.apps.cli_vectorize import vectorize
 from geoglm.apps.notes import print_notes
@@ -119,6 +120,7 @@ def main() -> None:
     geoglm sample classes.tif     points of a map to be labelled, drawn at random
     geoglm assess classes.tif     accuracy and areas with confidence intervals, from those points
     geoglm change A.tif B.tif     what changed between two dates of one place
+    geoglm series A.tif B.tif ... a place on three or more dates, and when it changed
     """
 
 
@@ -128,6 +130,7 @@ main.add_command(models)
 main.add_command(sample)
 main.add_command(assess)
 main.add_command(change)
+main.add_command(series)
 main.add_command(train)
 main.add_command(vectorize)
 

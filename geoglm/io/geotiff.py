@@ -34,8 +34,8 @@ DRIVERS = ["GTiff", "VRT", "JP2OpenJPEG"]
 ELSEWHERE = ["GTiff", "JP2OpenJPEG"]
 """What is opened where files lie elsewhere: a VRT there could draw on files here."""
 
-PRODUCT_TAGS = ("BASELINE", "ADD_OFFSET", "PRODUCT")
-"""Parts of the names of tags that tell which product a file comes from."""
+PRODUCT_TAGS = ("BASELINE", "ADD_OFFSET", "PRODUCT", "ACQUI", "SENSING", "DATETIME")
+"""Parts of the names of tags that tell which product a file comes from, and when it was taken."""
 
 
 class RasterFile:
@@ -274,7 +274,7 @@ def _units(dataset: Any, numbers: Sequence[int]) -> tuple[tuple[float, float], .
 
 
 def _product_tags(dataset: Any) -> list[tuple[str, str]]:
-    """Tags of the file or its first band that tell of the product: baselines, offsets, names."""
+    """Tags of the file or its first band that tell of the product: baselines, offsets, names, dates."""
     tags = dataset.tags(1) | dataset.tags()
     return sorted((k, v) for k, v in tags.items() if any(w in k.upper() for w in PRODUCT_TAGS))
 

@@ -25,6 +25,13 @@ def label_colours(path: Path, class_field: str | None, classes: tuple[str, ...])
     return {n: f"#{c.lstrip('#').lower()}" for n, c in pairs if n in classes and re.fullmatch("#?[0-9a-fA-F]{6}", c)}
 
 
+def spread_colour(place: int, count: int) -> str:
+    """A colour for one of so many classes that have none: evenly around the circle of hues."""
+    from colorsys import hls_to_rgb
+
+    return "#" + "".join(f"{round(255 * v):02x}" for v in hls_to_rgb(place / count, 0.45, 0.6))
+
+
 def _from_legend(path: Path) -> list[tuple[str, str]]:
     """From the legend that `geoglm segment` writes into ``classes.tif``."""
     from geoglm.io.label_raster import DRIVERS

@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from geoglm.errors import LabelError
 from geoglm.types import INVALID
 
@@ -32,6 +35,14 @@ def plain(name: str) -> str:
     'flooded vegetation'
     """
     return re.sub(r"[\s_-]+", " ", name).strip().lower()
+
+
+def place_table(own: Sequence[str], names: Sequence[str]) -> NDArray[np.uint8]:
+    """``(256,)`` place in the list `names` of every place in a list of some of them; 255 for what is no place in it."""
+    place = {plain(n): k for k, n in enumerate(names)}
+    table = np.full(256, INVALID, np.uint8)
+    table[: len(own)] = [place[plain(n)] for n in own]
+    return table
 
 
 def match_names(

@@ -63,7 +63,7 @@ class Part:
 
 
 class Regridded:
-    """A source on another grid, resampled by Lanczos' kernel, which widens where the other grid is coarser.
+    """A source on another grid, resampled by a kernel that widens where the other grid is coarser.
 
     A box is the same whatever else is read: places are computed exactly, and the kernel is that of the whole.
 
@@ -74,6 +74,7 @@ class Regridded:
         gsd: metres of its pixels, None where unknown.
         moved: rows and columns, in pixels of the other grid, by which the source lies further down and to the right
             than it should.
+        kernel: bilinear for shares, which must not overshoot; nearest for what is no number.
     """
 
     def __init__(
@@ -84,8 +85,9 @@ class Regridded:
         *,
         gsd: float | None,
         moved: tuple[float, float] = (0.0, 0.0),
+        kernel: Resampling = Resampling.lanczos,
     ) -> None:
-        self.source = source
+        self.source, self._kernel = source, kernel
         own, self._own_crs = _plane_of(source.meta.georef)
         target, self._crs = _plane_of(georef)
         self._own, self._to = own, target @ Affine.translation(moved[1], moved[0])
@@ -121,7 +123,7 @@ class Regridded:
                 dst_transform=self._to @ Affine.translation(box.left, box.top),
                 dst_crs=self._crs,
                 dst_nodata=np.nan,
-                resampling=Resampling.lanczos,
+                resampling=self._kernel,
                 tolerance=0,
                 XSCALE=min(1 / self._step[1], 1.0),
                 YSCALE=min(1 / self._step[0], 1.0),

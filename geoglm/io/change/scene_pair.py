@@ -55,9 +55,9 @@ class ScenePair:
             return cls._pixel_to_pixel(before, after)
         swapped = (second.gsd or 1.0) > COARSER * (first.gsd or 1.0)
         grid, other = (after, before) if swapped else (before, after)
-        box = _meeting(grid.meta, other.meta)
+        box = meeting(grid.meta, other.meta)
         ours, name = Part(grid, box), "before" if swapped else "after"
-        offset = _whole_offset(grid.meta, other.meta)
+        offset = whole_offset(grid.meta, other.meta)
         if offset is not None:
             rows, cols = offset
             theirs: Source = Part(other, PixelBox(box.top + rows, box.left + cols, box.bottom + rows, box.right + cols))
@@ -113,7 +113,7 @@ def _transform(meta: SceneMeta) -> Affine:
     return meta.georef.transform or Affine.identity()
 
 
-def _whole_offset(grid: SceneMeta, other: SceneMeta) -> tuple[int, int] | None:
+def whole_offset(grid: SceneMeta, other: SceneMeta) -> tuple[int, int] | None:
     """Rows and columns to add to a pixel of `grid` for that of `other`; None where they are no whole pixels apart."""
     if _crs(grid) != _crs(other):
         return None
@@ -125,7 +125,7 @@ def _whole_offset(grid: SceneMeta, other: SceneMeta) -> tuple[int, int] | None:
     return (rows, cols) if straight + apart <= WHOLE_PX else None
 
 
-def _meeting(grid: SceneMeta, other: SceneMeta) -> PixelBox:
+def meeting(grid: SceneMeta, other: SceneMeta) -> PixelBox:
     """The pixels of `grid` around which `other` has any."""
     steps = np.linspace(0, 1, 33)
     edge = np.array([(u, v) for u in steps for v in (0, 1)] + [(v, u) for u in steps for v in (0, 1)])

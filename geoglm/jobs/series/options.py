@@ -1,0 +1,32 @@
+"""What may be chosen for a series, besides how its scenes are segmented."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from geoglm.errors import SeriesError
+from geoglm.io.blocks import BLOCK_PX
+from geoglm.stats.series.chain import STAY
+from geoglm.stats.series.evidence import NOISE
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesOptions:
+    """How dates bear each other out.
+
+    Args:
+        stay: probability that a pixel is of the same class a year later, see `geoglm.stats.series.chain.Chain`.
+        noise: share of labels that are wrong at random on each date anew, for maps that do not say how sure they are.
+        block_px: side of the blocks that are smoothed at a time, a multiple of 512; 0 for a size that fits the memory.
+            The result does not depend on it.
+    """
+
+    stay: float = STAY
+    noise: float = NOISE
+    block_px: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.noise < 0.5:
+            raise SeriesError(f"noise {self.noise:g} is no share of wrong labels; give one above 0 and below 0.5")
+        if self.block_px % BLOCK_PX:
+            raise SeriesError(f"block_px {self.block_px} is no multiple of {BLOCK_PX}, the blocks of the maps")

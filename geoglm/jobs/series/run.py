@@ -1,0 +1,205 @@
+"""``geoglm series``: many dates of one place in; consistent maps, first changes and areas over time out."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from os import sched_getaffinity
+from pathlib import Path
+from typing import Any
+
+from geoglm.errors import GeoglmError, OutputError
+from geoglm.io.geotiff import scene_files
+from geoglm.io.journal import Stage
+from geoglm.io.remote import SceneRef, scene_ref
+from geoglm.io.series.days import stated
+from geoglm.io.series.stack import Stack
+from geoglm.jobs.manifest import quick_key
+from geoglm.jobs.segment import Progress, silent
+from geoglm.jobs.series.areas import SeriesAreas
+from geoglm.jobs.series.blocks import for_blocks
+from geoglm.jobs.series.manifest import describe_series
+from geoglm.jobs.series.maps import SeriesMaps
+from geoglm.jobs.series.options import SeriesOptions
+from geoglm.jobs.series.outputs import write_areas, write_quicklook, write_styles
+from geoglm.jobs.series.scenes import Dated, dated, season_note
+from geoglm.jobs.series.seen import Seen, are_maps, given_maps, mapped_by_model
+from geoglm.options import SegmentOptions
+from geoglm.stats.series.chain import Chain
+from geoglm.version import __version__
+
+SIDES_PX = (1024, 512)
+"""Sides of blocks, the first that fits the memory."""
+
+HELD, RESAMPLED = 4, 9
+"""Bytes that a block holds for a pixel: of each date besides a byte for each class, and of a class while it is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesResult:
+    """Where the results lie and what they say.
+
+    Args:
+        folder: with all outputs.
+        summary: plain values, as in ``summary.json``.
+        notes: what the user should know.
+    """
+
+    folder: Path
+    summary: dict[str, Any]
+    notes: tuple[str, ...]
+
+    @property
+    def changed_share(self) -> float:
+        """Share of the judged area that changed on any date."""
+        return float(self.summary["change"]["changed_share"])
+
+
+def default_output(scenes: Sequence[str | SceneRef]) -> Path:
+    """The folder in which results are put unless said otherwise: beside the first scene, here for one elsewhere."""
+    first = scene_ref(scenes[0])
+    name = f"{first.stem}-series"
+    return first.with_name(name) if isinstance(first, Path) else Path(name)
+
+
+def series(
+    scenes: Sequence[str | SceneRef],
+    output: str | Path | None = None,
+    *,
+    dates: Sequence[str] | None = None,
+    progress: Progress = silent,
+    segment: SegmentOptions | None = None,
+    **choices: Any,
+) -> SeriesResult:
+    """What a place was on three or more dates, each in the light of all others, into the folder `output`.
+
+    Scenes are segmented by one model, each into ``dates/DAY``, where a later call finds it again; maps of classes are
+    taken as they are. They may differ in CRS, grid, resolution and extent: the coarsest grid is taken, and what all
+    dates have in common is judged. A pixel without data on some dates is filled from its others. Memory is bounded,
+    however large the scenes are, and a call that was stopped goes on where it was.
+
+    Args:
+        scenes: paths or URLs, in any order.
+        output: folder for the results; None for one beside the first scene.
+        dates: of the scenes in their order, such as ``2019-07-01``, ``2019-07`` or ``2019``; None to find them in
+            STAC items, tags or names.
+        segment: how scenes are segmented; None for as `geoglm.segment` does.
+        choices: fields of `SeriesOptions`, e.g. ``stay=0.95``, and of `SegmentOptions`, e.g. ``model="..."``.
+
+    Returns:
+        Facts and areas; maps, table and pictures lie in the folder.
+
+    Raises:
+        GeoglmError: of the kind that says what is wrong.
+    """
+    options, asked = _chosen(choices, segment or SegmentOptions())
+    days = None if dates is None else [stated(d) for d in dates]
+    found = dated(scenes, days, resample=asked.resample)
+    folder = _checked(Path(output) if output else default_output(scenes), found)
+    keys = [f"{d.day} {quick_key(scene_files(d.scene), d.source.facts)}" for d in found]
+    shaping = replace(asked, memory=0, workers=0)
+    stage = Stage(folder, f"series {__version__} {keys} {options} {shaping}")
+    run = _Run(found, stage, options, asked, progress)
+    with stage.held():
+        return run.go()
+
+
+def _chosen(choices: dict[str, Any], segment: SegmentOptions) -> tuple[SeriesOptions, SegmentOptions]:
+    own, others = SeriesOptions.__dataclass_fields__, SegmentOptions.__dataclass_fields__
+    if wrong := [c for c in choices if c not in own and c not in others]:
+        raise GeoglmError(f"series has no choice {wrong[0]!r}; there are {', '.join((*own, *others))}")
+    asked = {k: v for k, v in choices.items() if k in others}
+    return SeriesOptions(**{k: v for k, v in choices.items() if k in own}), replace(segment, **asked)
+
+
+class _Run:
+    """One series on its way."""
+
+    def __init__(
+        self,
+        dates: Sequence[Dated],
+        stage: Stage,
+        options: SeriesOptions,
+        segment: SegmentOptions,
+        progress: Progress,
+    ) -> None:
+        self.dates, self.stage, self.options, self.segment = dates, stage, options, segment
+        self.progress, self.began = progress, time.monotonic()
+        self.given = are_maps(dates, segment)
+        self.stack = Stack.of([d.source for d in dates])
+        self.names = [str(d.day) for d in dates]
+
+    def go(self) -> SeriesResult:
+        """All steps, in order."""
+        seen = self._seen()
+        maps, workers = self._maps(seen)
+        for_blocks(maps.left, maps.work, workers=workers, progress=partial(self.progress, "smoothing"))
+        maps.write(partial(self.progress, "writing rasters"), workers=workers)
+        areas = SeriesAreas.of(maps.counts(), self.stack.grid)
+        write_styles(maps)
+        write_areas(maps, areas, [d.day.day for d in self.dates])
+        write_quicklook(maps, areas)
+        summary = self._summary(seen, areas)
+        drafts = self.stage.drafts
+        text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
+        (drafts / "summary.json").write_text(text, encoding="utf-8")
+        facts = {"options": self._terms(seen), "segment": str(None if self.given else self.segment), **seen.facts}
+        self.stage.commit(describe_series(self.dates, facts, drafts))
+        return SeriesResult(self.stage.output, summary, tuple(summary["notes"]))
+
+    def _seen(self) -> Seen:
+        """What the dates say by themselves."""
+        if self.given:
+            return given_maps(self.dates, self.stack, noise=self.options.noise)
+        return mapped_by_model(self.dates, self.stack, self.segment, self.stage.output, self.progress)
+
+    def _maps(self, seen: Seen) -> tuple[SeriesMaps, int]:
+        """The maps to be made, and how many threads the memory has room for."""
+        chain = Chain(len(seen.legend), self.options.stay)
+        transitions = chain.between([d.day.day for d in self.dates])
+        held = len(self.dates) * (len(seen.legend) + HELD) + RESAMPLED * len(seen.legend)
+        side = self.options.block_px or next((s for s in SIDES_PX if s * s * held <= self.segment.memory), SIDES_PX[-1])
+        room = max(1, self.segment.memory // (side * side * held))
+        workers = min(self.segment.workers or len(sched_getaffinity(0)), room)
+        return SeriesMaps(self.stack.grid, seen, transitions, self.names, self.stage, block_px=side), workers
+
+    def _terms(self, seen: Seen) -> dict[str, Any]:
+        """What was taken for granted."""
+        told = {"stay_a_year": self.options.stay}
+        return told | ({"noise": self.options.noise} if self.given and not all(seen.facts["confidence"]) else {})
+
+    def _summary(self, seen: Seen, areas: SeriesAreas) -> dict[str, Any]:
+        grid = self.stack.grid
+        notes = (*self.stack.notes, *(() if self.given else season_note(self.dates)), *seen.notes)
+        if not areas.total:
+            notes += ("no pixel has data on any date: the maps are empty",)
+        return {
+            "folder": str(self.stage.output),
+            "dates": [
+                {"date": str(d.day), "told_by": d.day.told_by, "scene": str(d.scene), "seen_share": round(share, 6)}
+                for d, share in zip(self.dates, areas.seen.tolist(), strict=True)
+            ],
+            "grid": {"width": grid.width, "height": grid.height, "gsd_m": grid.gsd},
+            **seen.facts,
+            **self._terms(seen),
+            "change": areas.changes(self.names),
+            "areas": areas.rows(self.names, seen.legend),
+            "seconds": round(time.monotonic() - self.began, 3),
+            "notes": list(dict.fromkeys(notes)),
+        }
+
+
+def _checked(output: Path, dates: Sequence[Dated]) -> Path:
+    """The folder as an absolute path; it must be none that would overwrite a scene."""
+    folder = output.resolve()
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{output}: is a file; -o wants a folder")
+    mine = {f"{kind}-{d.day}.tif" for d in dates for kind in ("classes", "confidence")} | {"first-change.tif"}
+    for date in dates:
+        scene = date.scene
+        if isinstance(scene, Path) and scene.resolve().parent == folder and scene.name in mine:
+            raise OutputError(f"{output}: the results would overwrite {scene.name} itself; choose another -o")
+    return folder
