@@ -15,7 +15,7 @@ import click
 from geoglm.apps.aside import companions_aside
 from geoglm.apps.cli_assess import assess, sample
 from geoglm.apps.cli_change import change
-from geoglm.apps.cli_door import door_options
+from geoglm.apps.cli_door import guarded
 from geoglm.apps.cli_evaluate import evaluate
 from geoglm.apps.cli_export import export
 from geoglm.apps.cli_models import models
@@ -43,9 +43,7 @@ class OneLineGroup(click.Group):
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         """Register a command, with the options of the door."""
-        if not isinstance(cmd, click.Group):
-            cmd.params += door_options()
-        super().add_command(cmd, name)
+        super().add_command(cmd if isinstance(cmd, click.Group) else guarded(cmd), name)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run, and turn errors into a line."""

@@ -1,4 +1,4 @@
-"""What every command that reads files may be told to let in."""
+"""What every command that reads files may be told to let in, and how much memory that may take."""
 
 from __future__ import annotations
 
@@ -10,10 +10,22 @@ from typing import Any
 import click
 
 from geoglm.io.guard.trust import Trust, trust, trusting
+from geoglm.options import parse_memory
 
 
-def door_options() -> list[click.Parameter]:
-    """Options that widen what this process trusts while the command runs; see `geoglm.io.guard`."""
+def guarded(command: click.Command) -> click.Command:
+    """`command` with options that widen what this process trusts while it runs (see `geoglm.io.guard`).
+
+    Where it is told how much memory there is, that holds for the blocks of files too.
+    """
+    for option in command.params:
+        if option.name == "memory":
+            option.callback = _widened(lambda given, text: replace(given, memory=parse_memory(text)))
+    command.params += _door_options()
+    return command
+
+
+def _door_options() -> list[click.Parameter]:
     return [
         click.Option(
             ["--allow-driver"],

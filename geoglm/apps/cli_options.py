@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -68,10 +69,14 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def scene_argument(given: str) -> SceneRef:
-    """A scene as typed, as a path or what lies elsewhere."""
+    """A scene as typed, as a path or what lies elsewhere; one that is here will be tried by a helper, begun now."""
+    from geoglm.io.guard.probe import helper
     from geoglm.io.remote import scene_ref
 
-    return scene_ref(given)
+    scene = scene_ref(given)
+    if isinstance(scene, Path):
+        helper.begin()
+    return scene
 
 
 def parsed(given: dict[str, Any]) -> SegmentOptions:

@@ -37,6 +37,8 @@ ELSEWHERE = ["GTiff", "JP2OpenJPEG"]
 PRODUCT_TAGS = ("BASELINE", "ADD_OFFSET", "PRODUCT", "ACQUI", "SENSING", "DATETIME")
 """Parts of the names of tags that tell which product a file comes from, and when it was taken."""
 
+CHECKED_BLOCKS = 50_000
+
 
 class RasterFile:
     """A raster file as a source. Each thread has a dataset of its own; GDAL's are not to be shared. Pickled, it is
@@ -101,7 +103,7 @@ class RasterFile:
     def _dataset(self) -> Any:
         """This thread's dataset."""
         if not hasattr(self._mine, "dataset"):
-            dataset = opened_name(self._name, self._drivers, self.path)
+            dataset = opened_name(self._name, self._drivers, self.path, self._trust)
             if self._grid is not None:
                 dataset = self._grid.view(dataset)
             self._mine.dataset = dataset
@@ -110,11 +112,12 @@ class RasterFile:
     def _describe(self, dataset: Any) -> SceneMeta:
         """The facts of the file."""
         numbers = self._numbers
-        dtypes = {dataset.dtypes[k - 1] for k in numbers}
+        every, values = dataset.dtypes, dataset.nodatavals  # each asks all bands
+        dtypes = {every[k - 1] for k in numbers}
         dtype = dtypes.pop() if len(dtypes) == 1 else str(np.result_type(*dtypes))
         if np.dtype(dtype).kind not in "uif":
             raise SceneUnreadable(self.path, f"its pixels are {dtype}; integer or real numbers are needed")
-        nodata = tuple(dataset.nodatavals[k - 1] for k in numbers)
+        nodata = tuple(values[k - 1] for k in numbers)
         sources = {
             "nodata": any(n is not None for n in nodata),
             "mask": self._has_mask,
@@ -126,7 +129,7 @@ class RasterFile:
             height=dataset.height,
             width=dataset.width,
             dtype=dtype,
-            bands=tuple(_band_name(dataset, k) for k in numbers),
+            bands=_band_names(dataset, numbers),
             nodata=nodata,
             gsd=ground_sample_distance(georef, dataset.height, dataset.width),
             georef=georef,
@@ -194,7 +197,8 @@ class RasterFile:
 def scene_files(path: SceneRef) -> list[Path]:
     """All files of a scene here: itself, what a VRT draws on, and world, mask and metadata files beside it."""
     own = {path} if isinstance(path, Path) else set()
-    with _readable(path), opened_name(*_let_in(path, trust()), path) as dataset:
+    given = trust()
+    with _readable(path), opened_name(*_let_in(path, given), path, given) as dataset:
         return sorted({*own, *(p for p in map(Path, dataset.files) if p.is_file())})
 
 
@@ -229,20 +233,24 @@ def _readable(path: SceneRef) -> Iterator[None]:
 
 
 def _check_length(path: SceneRef, dataset: Any, size: int | None) -> None:
-    """A TIFF must be as long as its own block table says; a file cut short is found before any work."""
+    """A TIFF must be as long as its own block table says; a file cut short is found before any work.
+
+    Of a table that is very long `CHECKED_BLOCKS` entries are looked at, spread evenly, the last among them.
+    """
     if dataset.driver != "GTiff" or size is None:
         return
     rows, cols = dataset.block_shapes[0]
     down, across = -(-dataset.height // rows), -(-dataset.width // cols)
-    for band in dataset.indexes if str(dataset.interleaving).endswith("band") else (1,):
-        for row in range(down):
-            for col in range(across):
-                start = dataset.get_tag_item(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=band)
-                length = dataset.get_tag_item(f"BLOCK_SIZE_{col}_{row}", "TIFF", bidx=band)
-                if start and length and int(start) + int(length) > size:
-                    raise SceneUnreadable(
-                        path, f"it is cut short: {size} bytes, but block {row},{col} ends at {int(start) + int(length)}"
-                    )
+    bands = dataset.count if str(dataset.interleaving).endswith("band") else 1
+    every = bands * down * across
+    for number in range(every - 1, -1, -max(1, every // CHECKED_BLOCKS)):
+        band, (row, col) = number // (down * across), divmod(number % (down * across), across)
+        start = dataset.get_tag_item(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=band + 1)
+        length = dataset.get_tag_item(f"BLOCK_SIZE_{col}_{row}", "TIFF", bidx=band + 1)
+        if start and length and int(start) + int(length) > size:
+            raise SceneUnreadable(
+                path, f"it is cut short: {size} bytes, but block {row},{col} ends at {int(start) + int(length)}"
+            )
 
 
 def _georef(dataset: Any) -> GeoRef:
@@ -258,18 +266,23 @@ def _georef(dataset: Any) -> GeoRef:
     )
 
 
-def _band_name(dataset: Any, number: int) -> str:
-    """The description of a band, or its colour where that is known, or ``palette``."""
-    described, kind = dataset.descriptions[number - 1], dataset.colorinterp[number - 1]
-    if described and kind != ColorInterp.palette:
-        return str(described)
+def _band_names(dataset: Any, numbers: Sequence[int]) -> tuple[str, ...]:
+    """The description of each band, or its colour where that is known, or ``palette``."""
+    descriptions, kinds = dataset.descriptions, dataset.colorinterp
     told = (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.palette)
-    return kind.name if kind in told else ""
+
+    def name(described: str | None, kind: ColorInterp) -> str:
+        if described and kind != ColorInterp.palette:
+            return described
+        return kind.name if kind in told else ""
+
+    return tuple(name(descriptions[k - 1], kinds[k - 1]) for k in numbers)
 
 
 def _units(dataset: Any, numbers: Sequence[int]) -> tuple[tuple[float, float], ...]:
     """Scale and offset of the bands; nothing where all are 1 and 0, which GDAL also gives for a file without."""
-    units = tuple((float(dataset.scales[k - 1]), float(dataset.offsets[k - 1])) for k in numbers)
+    scales, offsets = dataset.scales, dataset.offsets
+    units = tuple((float(scales[k - 1]), float(offsets[k - 1])) for k in numbers)
     return () if set(units) == {(1.0, 0.0)} else units
 
 

@@ -49,7 +49,8 @@ class RasterLabels:
     ) -> None:
         self._path, self._meta = path, meta
         self._mine = threading.local()
-        self._drivers = admitted(path, DRIVERS, trust())
+        self._trust = trust()
+        self._drivers = admitted(path, DRIVERS, self._trust)
         with self._opened() as file:
             if len([c for c in file.colorinterp if c != ColorInterp.alpha]) != 1:
                 raise LabelError(f"{path}: has {file.count} bands; a class raster has one")
@@ -98,7 +99,7 @@ class RasterLabels:
 
     def _opened(self) -> Any:
         """A dataset of the file as it lies."""
-        return opened_name(str(self._path.absolute()), self._drivers, self._path)
+        return opened_name(str(self._path.absolute()), self._drivers, self._path, self._trust)
 
     def _values_there(self) -> list[int]:
         """Values that occur in the scene, ascending."""

@@ -137,7 +137,7 @@ def _looked_at(scene: Remote, file: str, trusted: Trust) -> Asset:
     place = Remote(file)
     drivers = DRIVERS if file.startswith("/vsi") else admitted(Path(file), DRIVERS, trusted)
     try:
-        with reading(place), opened_name(file, drivers, place) as dataset:
+        with reading(place), opened_name(file, drivers, place, trusted) as dataset:
             t = dataset.transform
             if t.b or t.d or t.e >= 0 or not dataset.crs:
                 raise SceneUnreadable(scene, f"its asset {place.name} does not lie north up in a known CRS")

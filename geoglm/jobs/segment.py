@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from geoglm.errors import OutOfMemory, OutputError
 from geoglm.io.class_raster import ClassRaster, ConfidenceRaster
 from geoglm.io.geotiff import RasterFile
+from geoglm.io.guard.trust import trust
 from geoglm.io.journal import OUTPUTS, DamagedShard, Stage
 from geoglm.io.polygon_table import Legend, PolygonTable
 from geoglm.io.remote import SceneRef, scene_ref
@@ -152,7 +153,7 @@ def segment_file(
     notes: tuple[str, ...] = ()
     while True:
         before = stamp(scene)
-        source = RasterFile(scene, resample=options.resample)
+        source = RasterFile(scene, resample=options.resample, trusted=trust().within(options.memory))
         seen = Seen(scene, source.facts, before)
         plan = make_plan(source, options)
         try:

@@ -12,6 +12,7 @@ import xarray as xr
 
 from geoglm.errors import GeoglmError
 from geoglm.io.geotiff import RasterFile
+from geoglm.io.guard.trust import trust
 from geoglm.io.lazy import Chunks, DataArrayScene, lazy_blocks, located, scene_array
 from geoglm.io.remote import scene_ref
 from geoglm.io.source import Source
@@ -133,7 +134,7 @@ def segment(
             raise GeoglmError("resample works on files; resample the array with .interp() or .coarsen() first")
         source: Source = DataArrayScene(scene)
     else:
-        source = RasterFile(scene_ref(scene), resample=resample)
+        source = RasterFile(scene_ref(scene), resample=resample, trusted=trust().within(options.memory))
     lazy = _lazy_map(make_plan(source, options))
     if client is None:
         return lazy

@@ -15,6 +15,8 @@ from rasterio.io import DatasetReader
 
 from geoglm.errors import FileRefused, SceneUnreadable
 from geoglm.io.guard.kinds import driver_of, head_of, regular
+from geoglm.io.guard.limits import check_blocks
+from geoglm.io.guard.probe import helper
 from geoglm.io.guard.sidecars import check_sidecars, check_tags
 from geoglm.io.guard.trust import Trust
 from geoglm.io.guard.vrt import check_vrt
@@ -56,7 +58,9 @@ def admitted(path: Path, drivers: Sequence[str], trust: Trust) -> list[str]:
     check_sidecars(file, trust)
     wanted = [*drivers, *trust.drivers]
     fitting = [kind] if kind is not None else [d for d in wanted if d not in SIGNED]
-    if not fitting:
+    if fitting:
+        helper.try_out(file, fitting)
+    else:
         raise SceneUnreadable(
             path, f"it is of none of the kinds {', '.join(wanted)}; convert it, or see --allow-driver"
         )
@@ -70,17 +74,17 @@ def opened(path: Path, drivers: Sequence[str], trust: Trust) -> Any:
         SceneNotFound, SceneUnreadable, FileRefused: see `admitted`.
         RasterioIOError: GDAL cannot read it.
     """
-    return opened_name(str(path.absolute()), admitted(path, drivers, trust), path)
+    return opened_name(str(path.absolute()), admitted(path, drivers, trust), path, trust)
 
 
-def opened_name(name: str, drivers: Sequence[str], where: object) -> Any:
+def opened_name(name: str, drivers: Sequence[str], where: object, trust: Trust) -> Any:
     """What GDAL knows as `name`, by one of `drivers`; nothing but its metadata is looked at.
 
     Args:
         where: what it is called in an error.
 
     Raises:
-        FileRefused: its metadata point elsewhere.
+        FileRefused: its metadata point elsewhere, or its blocks take too much memory.
         RasterioIOError: GDAL cannot read it.
     """
     with quiet(), rasterio.Env(**SAFE):
@@ -88,6 +92,7 @@ def opened_name(name: str, drivers: Sequence[str], where: object) -> Any:
         dataset: Any = DatasetReader(name, driver=list(drivers))
     try:
         check_tags(dataset, where)
+        check_blocks(dataset, where, trust.memory)
     except FileRefused:
         dataset.close()
         raise

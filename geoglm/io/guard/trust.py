@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What may be opened beyond the usual.
+    """What may be opened beyond the usual, and how much memory it may take.
 
     Args:
         drivers: of GDAL, by their short names, besides those that a command knows.
         remote: files of this machine (VRTs, STAC items) may draw on files elsewhere.
         folders: VRTs and STAC items may draw on what lies in these, besides their own folder.
+        memory: bytes that there are; see `geoglm.io.guard.limits`.
     """
 
     drivers: tuple[str, ...] = ()
     remote: bool = False
     folders: tuple[Path, ...] = ()
+    memory: int = 2 * 10**9
+
+    def within(self, memory: int) -> Trust:
+        """The same with `memory` bytes."""
+        return replace(self, memory=memory)
 
     def allows(self, driver: str | None, drivers: Sequence[str]) -> bool:
         """Whether `driver` is one of `drivers` or of those that were asked for, in small letters or large."""

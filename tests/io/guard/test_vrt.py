@@ -75,7 +75,7 @@ def test_gdal_runs_no_python_even_where_a_vrt_gets_by(tmp_path: Path, monkeypatc
     mark = tmp_path / "ran"
     path = vrt(tmp_path, PYTHON.format(mark=str(mark)))
     source = RasterFile(tmp_path / "scene.tif")
-    source._mine.dataset = opened_name(str(path), ["VRT"], path)
+    source._mine.dataset = opened_name(str(path), ["VRT"], path, Trust())
     with pytest.raises(Exception, match=r"[Pp]ython"):
         source.read(source.meta.box, [0])
     assert not mark.exists()
