@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from geoglm.errors import GeoglmError
     from geoglm.jobs.change.run import change
     from geoglm.jobs.evaluate import evaluate
+    from geoglm.jobs.explain.run import explain
     from geoglm.jobs.polygons import vectorize
     from geoglm.jobs.sampling.assess import assess
     from geoglm.jobs.sampling.draw import sample
@@ -33,6 +34,7 @@ __all__ = [
     "assess",
     "change",
     "evaluate",
+    "explain",
     "load_model",
     "open_scene",
     "sample",
@@ -48,6 +50,7 @@ _HOMES = {
     "assess": "geoglm.jobs.sampling.assess",
     "change": "geoglm.jobs.change.run",
     "evaluate": "geoglm.jobs.evaluate",
+    "explain": "geoglm.jobs.explain.run",
     "load_model": "geoglm.jobs.view",
     "open_scene": "geoglm.jobs.view",
     "sample": "geoglm.jobs.sampling.draw",

@@ -18,6 +18,7 @@ from geoglm.apps.cli_change import change
 from geoglm.apps.cli_door import guarded
 from geoglm.apps.cli_evaluate import evaluate
 from geoglm.apps.cli_export import export
+from geoglm.apps.cli_explain import explain
 from geoglm.apps.cli_models import models
 from geoglm.apps.cli_options import parsed, plan_options, scene_argument
 from geoglm.apps.cli_series import series
@@ -129,6 +130,7 @@ main.add_command(sample)
 main.add_command(assess)
 main.add_command(change)
 main.add_command(series)
+    geoglm explain scene.tif      why a model maps a place, or the whole scene, as it does
 main.add_command(train)
 main.add_command(vectorize)
 
@@ -136,6 +138,7 @@ main.add_command(vectorize)
 @main.command()
 @click.argument("scenes", metavar="SCENE...", nargs=-1, required=True, type=scene_argument)
 @click.option(
+main.add_command(explain)
     "-o", "--output", type=click.Path(path_type=Path), help="Folder for the results [SCENE-geoglm beside the scene]."
 )
 @plan_options

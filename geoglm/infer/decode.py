@@ -41,18 +41,22 @@ class Decoder:
         """``(n, class, y, x)`` logits to the arrays of the product, `factor` times as many pixels a side."""
         count, kinds, rows, cols = logits.shape
         shape = rows * self.factor, cols * self.factor
-        best = np.empty((2, count, *(shape if self.product != "float" else (0, 0))), np.uint8)
+        whole = self.product in ("float", "logits")
+        best = np.empty((2, count, *((0, 0) if whole else shape)), np.uint8)
         percent = np.empty((count, kinds, *(shape if self.product == "percent" else (0, 0))), np.uint8)
-        share = np.empty((count, kinds, *(shape if self.product == "float" else (0, 0))), np.float32)
+        share = np.empty((count, kinds, *(shape if whole else (0, 0))), np.float32)
         sharp = np.float32(np.log2(np.e) / self.temperature)
         doubts = {d: np.empty((count, *shape), np.uint8) for d in self.doubts}
         unasked = np.empty((count, 0, 0), np.uint8)
         entropy, margin = (doubts.get(d, unasked) for d in get_args(Doubt))
         for n in range(count):
-            _decode(logits[n], self.factor, sharp, (best[0, n], best[1, n], percent[n], share[n]))
+            if self.product == "logits":
+                _widen(logits[n], self.factor, F(1 / self.temperature), share[n])
+            else:
+                _decode(logits[n], self.factor, sharp, (best[0, n], best[1, n], percent[n], share[n]))
             if doubts:
                 _doubt(logits[n], self.factor, sharp, (entropy[n], margin[n]))
-        if self.product == "float":
+        if whole:
             return (share, *doubts.values())
         return (*best, *((percent,) if self.product == "percent" else ()), *doubts.values())
 
@@ -87,6 +91,21 @@ def _decode(logits, factor, sharp, outputs):  # type: ignore[no-untyped-def]  # 
             for x in range(total.size):
                 row[k, x] /= total[x]
             _in_turn(row[k], factor, share[k, y])
+
+
+@njit(cache=True, nogil=True, fastmath=LOOSE)
+def _widen(logits, factor, sharpness, wide):  # type: ignore[no-untyped-def]  # typed by Numba
+    """The logits of every pixel, times `sharpness`."""
+    kinds, rows, cols = logits.shape
+    low = np.empty((kinds, cols + 2), np.float32)
+    row = np.empty((kinds, cols * factor), np.float32)
+    for y in range(rows * factor):
+        _between_rows(logits, y, factor, low)
+        _between_cols(low, factor, row)
+        for k in range(kinds):
+            for x in range(cols * factor):
+                row[k, x] *= sharpness
+            _in_turn(row[k], factor, wide[k, y])
 
 
 @njit(cache=True, nogil=True, fastmath=LOOSE)

@@ -83,6 +83,8 @@ class ScoringGraph(nn.Module):
         """Arguments of `LogitsGraph.forward` to what `product` names (see `Runtime.infer`)."""
         logits = self.logits(raw, summary, place)
         doubts = tuple(_percent(DOUBTS[d](logits * self.sharpness)) for d in self.doubts)
+        if self.product == "logits":
+            return logits * self.sharpness, *doubts
         if self.product == "float":
             return (logits * self.sharpness).softmax(dim=1), *doubts
         top, classes = logits.max(dim=1)

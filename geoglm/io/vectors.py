@@ -20,17 +20,20 @@ if TYPE_CHECKING:
 class AreaOfInterest:
     """The polygons of a file, in the coordinates of a scene.
 
+    Args:
+        option: what it was given as, for messages.
+
     Raises:
         AreaOfInterestError: the file cannot be read, holds no polygon, or cannot be brought into the scene.
     """
 
-    def __init__(self, path: Path, georef: GeoRef, scene: PixelBox) -> None:
+    def __init__(self, path: Path, georef: GeoRef, scene: PixelBox, *, option: str = "--aoi") -> None:
         import geopandas
         from pyogrio.errors import DataSourceError
 
         self.note: str | None = None
         if not path.exists():
-            raise AreaOfInterestError(f"{path}: no such file; --aoi wants a file with polygons")
+            raise AreaOfInterestError(f"{path}: no such file; {option} wants a file with polygons")
         try:
             with warnings.catch_warnings():
                 # of several layers the first is taken; nothing but our own words goes to stderr
@@ -39,7 +42,7 @@ class AreaOfInterest:
         except (DataSourceError, ValueError) as error:
             raise AreaOfInterestError(f"{path}: cannot be read as vectors: {' '.join(str(error).split())}") from error
         if not isinstance(frame, geopandas.GeoDataFrame):
-            raise AreaOfInterestError(f"{path}: is a table without geometries; --aoi wants polygons")
+            raise AreaOfInterestError(f"{path}: is a table without geometries; {option} wants polygons")
         parts = frame.geometry.dropna().explode(index_parts=False)
         parts = parts[parts.geom_type == "Polygon"]
         if parts.empty:
@@ -52,6 +55,21 @@ class AreaOfInterest:
         self._shapes: list[Any] = [g for g in parts if not g.is_empty]
         if not self._shapes or not self.mask(scene, coarse=True).any():
             raise AreaOfInterestError(f"{path}: does not meet the scene; check its CRS")
+
+    def bounds(self, scene: PixelBox) -> PixelBox:
+        """The smallest box of pixels of `scene` that holds all there is of the polygons in it."""
+        import shapely
+
+        inverse = ~self._transform
+        corners = np.concatenate([shapely.get_coordinates(shapely.box(*g.bounds)) for g in self._shapes])
+        cols, rows = inverse @ (corners[:, 0], corners[:, 1])
+        top, left = max(int(rows.min()), scene.top), max(int(cols.min()), scene.left)
+        return PixelBox(
+            min(top, scene.bottom - 1),
+            min(left, scene.right - 1),
+            min(max(int(np.ceil(rows.max())), top + 1), scene.bottom),
+            min(max(int(np.ceil(cols.max())), left + 1), scene.right),
+        )
 
     def mask(self, box: PixelBox, *, coarse: bool = False) -> NDArray[np.bool_]:
         """``(y, x)`` True for pixels of `box` whose centre lies in a polygon.

@@ -14,7 +14,7 @@ from geoglm.io.source import read_glance
 from geoglm.jobs.cache import cache_folder
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.options import Doubt
-from geoglm.pixels.scale import network_dtype
+from geoglm.pixels.scale import NetworkDtype, network_dtype
 from geoglm.tiling.place import Frame
 from geoglm.version import __version__
 
@@ -27,10 +27,15 @@ def glance_of(plan: SegmentPlan) -> NDArray[np.float32] | None:
     return read_glance(plan.source, plan.bands, fill=plan.fill, stride=card.stride, reduce=plan.reduce)
 
 
-def runtime_of(plan: SegmentPlan, product: Product, doubts: tuple[Doubt, ...] = ()) -> Runtime:
-    """The network on its device; one with context has looked at the scene."""
+def runtime_of(
+    plan: SegmentPlan, product: Product, doubts: tuple[Doubt, ...] = (), *, dtype: NetworkDtype | None = None
+) -> Runtime:
+    """The network on its device; one with context has looked at the scene.
+
+    Args:
+        dtype: of the pixels handed over; None for the scene's.
+    """
     card, patch = plan.package.card, plan.layout.grid.patch
-    dtype = network_dtype(plan.source.meta.dtype)
     if plan.device in ("cuda", "torch-cpu"):
         network = plan.package.network()  # before torch is imported: it says what to do where that is missing
         from geoglm.infer.torch_runtime import TorchRuntime
@@ -58,7 +63,7 @@ def runtime_of(plan: SegmentPlan, product: Product, doubts: tuple[Doubt, ...] = 
         patch=patch,
         product=product,
         temperature=card.temperature,
-        dtype=dtype,
+        dtype=dtype or network_dtype(plan.source.meta.dtype),
         precision=plan.options.precision,
         streams=plan.workers,
         cache=cache_folder(),

@@ -48,6 +48,17 @@ def test_without_an_output_the_results_lie_beside_the_scene(make_scene: Callable
     assert (scene.parent / "scene-geoglm" / "classes.tif").exists()
 
 
+def test_without_arguments_it_says_what_to_try_and_that_works(tmp_path: Path) -> None:
+    told = call()
+    assert told.exit_code == 0
+    tries = [line.split()[1:] for line in told.stdout.split("Try first:")[1].strip().splitlines()]
+    assert [t[0] for t in tries] == ["doctor", "info", "segment"]
+    assert call(*tries[1]).exit_code == 0
+    dry = call(*tries[2][:-1], tmp_path / "map", "--dry-run", "--json")
+    assert json.loads(dry.stdout)["plan"]["model"] == "aerial-landcover"
+    assert not (tmp_path / "map").exists()
+
+
 def test_info_tells_scene_plan_and_what_does_not_fit(tmp_path: Path) -> None:
     facts = json.loads(call("info", DUTCH, "--json").stdout)
     assert facts["plan"]["model"] == "aerial-landcover"
@@ -161,7 +172,17 @@ def test_help_imports_nothing_heavy() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["segment"], ["info"], ["models"], ["models", "list"], ["models", "show"], ["models", "import"], ["export"]],
+    [
+        [],
+        ["segment"],
+        ["info"],
+        ["models"],
+        ["models", "list"],
+        ["models", "show"],
+        ["models", "import"],
+        ["export"],
+        ["explain"],
+    ],
 )
 def test_every_command_explains_itself(command: list[str]) -> None:
     told = call(*command, "--help")

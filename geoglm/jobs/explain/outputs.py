@@ -1,0 +1,91 @@
+"""Explanations as files: one picture for each part, and a map for a scene."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from geoglm.io.explain.pictures import (
+    Picture,
+    draw_bands,
+    draw_change,
+    draw_context,
+    draw_importance,
+    draw_occlusion,
+)
+from geoglm.io.explain.raster import write_floats
+from geoglm.io.quicklook import stretched
+from geoglm.io.source import Source
+from geoglm.jobs.explain.record import Explanation, Importance
+from geoglm.registry.match import shown_bands
+
+SHOWN_PX = 1200
+"""Longer side of a scene in a picture."""
+
+
+def draw_place(folder: Path, found: Explanation, source: Source) -> None:
+    """The pictures of an explanation, each beside the image."""
+    before, after = _pictures(found, source)
+    verdict, inside = found.verdict, found.inside
+    title = f"{found.scene}: {verdict.chosen.name} rather than {verdict.rival.name} at {found.target}"
+    unit = f"log-odds of {verdict.chosen.name} over {verdict.rival.name}"
+    draw_occlusion(
+        folder / "occlusion.png",
+        (before, found.classes),
+        inside,
+        found.occlusion,
+        scheme=found.scheme,
+        cell_px=found.cell_px,
+        title=title,
+        unit=f"fall of the {unit}",
+    )
+    shares = list(zip(found.bands, found.shares.shares.tolist(), found.shares.errors.tolist(), strict=True))
+    ends = (found.shares.nobody, found.shares.everyone)
+    draw_bands(folder / "bands.png", before, inside, shares, title=title, unit=unit, ends=ends)
+    if (change := found.change) is not None:
+        changes = [
+            (band, float(change.spread[k]), f"{change.before[k]:.4g} → {change.before[k] + change.raw[k]:.4g}")
+            for k, band in enumerate(found.bands)
+        ]
+        draw_change(
+            folder / "counterfactual.png",
+            (before, after),
+            (inside, change.region),
+            changes,
+            title=f"{found.scene}: what would make {verdict.chosen.name} {change.into.name} at {found.target}",
+        )
+    if found.context is not None:
+        tokens, rows, cols = found.context.attention.shape
+        maps = [("gate: how much is let through", found.context.gate)]
+        maps += [(f"attention to token {k + 1} of {tokens}", found.context.attention[k]) for k in range(tokens)]
+        # the network's cells cover the window, of which the scene may lack the last pixels
+        cell = (_cell(inside.shape[0], rows), _cell(inside.shape[1], cols))
+        draw_context(folder / "context.png", before, inside, maps, cell=cell, title=f"{title}: context")
+
+
+def _cell(length: int, count: int) -> float:
+    """Pixels of a cell, of which `count` cover `length` and less than one cell more."""
+    return float(-(-length // count))
+
+
+def _pictures(found: Explanation, source: Source) -> tuple[Picture, Picture]:
+    """The window ``(y, x, 3)`` as it is, and after the smallest change, stretched alike."""
+    shown = shown_bands(found.bands)
+    pixels, valid = source.read(found.window, [found.indices[k] for k in shown])
+    plain = pixels.astype(np.float32)
+    after = plain.copy()
+    if (change := found.change) is not None:
+        after[:, change.region] += change.raw[list(shown)].astype(np.float32)[:, None]
+    together = stretched(np.concatenate([plain, after], axis=2), np.concatenate([valid, valid], axis=1))
+    width = plain.shape[2]
+    return together[:, :width], together[:, width:]
+
+
+def draw_scene(folder: Path, found: Importance, source: Source) -> None:
+    """Picture and map of what a scene's classes hang on."""
+    shown = [found.indices[k] for k in shown_bands(found.bands)]
+    picture = stretched(*source.preview(shown, side_px=SHOWN_PX))
+    title = f"{found.scene}: how much less sure {found.model} is without a band"
+    draw_importance(folder / "importance.png", picture, found.drops, found.bands, title=title)
+    write_floats(folder / "importance.tif", found.drops, source.meta.georef, step_px=found.cell_px, bands=found.bands)
