@@ -110,8 +110,14 @@ class UnknownModel(ModelError):
         super().__init__(name, known)
 
     def __str__(self) -> str:
+        from difflib import get_close_matches
+
         name, known = self.args
-        return f"model {name!r} is not known; there are: {', '.join(known)}; or give the path of a package folder"
+        near = get_close_matches(name, known, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        return (
+            f"model {name!r} is not known{meant}; there are: {', '.join(known)}; or give the path of a package folder"
+        )
 
 
 class BadPackage(ModelError):

@@ -15,10 +15,11 @@ import click
 from geoglm.apps.aside import companions_aside
 from geoglm.apps.cli_assess import assess, sample
 from geoglm.apps.cli_change import change
+from geoglm.apps.cli_doctor import doctor
 from geoglm.apps.cli_door import guarded
 from geoglm.apps.cli_evaluate import evaluate
-from geoglm.apps.cli_export import export
 from geoglm.apps.cli_explain import explain
+from geoglm.apps.cli_export import export
 from geoglm.apps.cli_models import models
 from geoglm.apps.cli_options import parsed, plan_options, scene_argument
 from geoglm.apps.cli_series import series
@@ -33,6 +34,7 @@ from geoglm.version import __version__
 if TYPE_CHECKING:
     from geoglm.io.remote import SceneRef
     from geoglm.jobs.segment import SegmentResult
+    from geoglm.options import SegmentOptions
 
 FAILED = 2
 TRACEBACK = "GEOGLM_TRACEBACK"
@@ -58,6 +60,8 @@ class OneLineGroup(click.Group):
                 code = super().main(*args, **kwargs)
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message())
+            if error.ctx is not None and error.ctx.command is self:
+                click.echo(_first_steps())
             sys.exit(0)
         except click.exceptions.Exit as error:
             sys.exit(error.exit_code)
@@ -82,6 +86,13 @@ class OneLineGroup(click.Group):
                 return super().invoke(ctx)
         except KeyboardInterrupt as stop:  # here, since click would print an empty line for it
             _stop(stop if isinstance(stop, Stopped) else Stopped(signal.SIGINT))
+
+
+def _first_steps() -> str:
+    """What to try first: on a shipped sample where geoglm runs from its repository, else on a scene of one's own."""
+    sample = Path(__file__).parents[2] / "data-samples" / "dutch-river.tif"
+    scene = os.path.relpath(sample) if sample.exists() else "your-scene.tif"
+    return f"\nTry first:\n  geoglm doctor\n  geoglm info {scene}\n  geoglm segment {scene} -o first-map"
 
 
 def _stop(stop: Stopped) -> NoReturn:
@@ -119,18 +130,21 @@ def main() -> None:
     geoglm sample classes.tif     points of a map to be labelled, drawn at random
     geoglm assess classes.tif     accuracy and areas with confidence intervals, from those points
     geoglm change A.tif B.tif     what changed between two dates of one place
+    geoglm explain scene.tif      why a model maps a place, or the whole scene, as it does
     geoglm series A.tif B.tif ... a place on three or more dates, and when it changed
+    geoglm doctor                 whether this machine has all that geoglm needs, and how fast it is
     """
 
 
+main.add_command(doctor)
 main.add_command(evaluate)
+main.add_command(explain)
 main.add_command(export)
 main.add_command(models)
 main.add_command(sample)
 main.add_command(assess)
 main.add_command(change)
 main.add_command(series)
-    geoglm explain scene.tif      why a model maps a place, or the whole scene, as it does
 main.add_command(train)
 main.add_command(vectorize)
 
@@ -138,7 +152,6 @@ main.add_command(vectorize)
 @main.command()
 @click.argument("scenes", metavar="SCENE...", nargs=-1, required=True, type=scene_argument)
 @click.option(
-main.add_command(explain)
     "-o", "--output", type=click.Path(path_type=Path), help="Folder for the results [SCENE-geoglm beside the scene]."
 )
 @plan_options
@@ -170,9 +183,12 @@ main.add_command(explain)
     help="Where shards are scored: threads, local:N (processes), tcp://HOST:PORT (a dask cluster), or auto: the "
     "cluster of DASK_SCHEDULER_ADDRESS where more threads are free there than here.",
 )
+@click.option("--dry-run", is_flag=True, help="Print the plan, as info does, and stop there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-def segment(scenes: tuple[SceneRef, ...], output: Path | None, as_json: bool, quiet: bool, **given: Any) -> None:
+def segment(
+    scenes: tuple[SceneRef, ...], output: Path | None, dry_run: bool, as_json: bool, quiet: bool, **given: Any
+) -> None:
     """Turn each SCENE into a map of classes, a map of confidence, and polygons.
 
     A SCENE is a raster file, an address (https://, s3://, GDAL's /vsi...), or a STAC item, whose bands are stacked on
@@ -197,6 +213,10 @@ def segment(scenes: tuple[SceneRef, ...], output: Path | None, as_json: bool, qu
     folders = [below / s.stem if below else output or default_output(s) for s in scenes]
     if twice := next((f for f in folders if folders.count(f) > 1), None):
         raise OutputError(f"two scenes would be written to {twice}; run them one by one with -o")
+    if dry_run:
+        for scene in scenes:
+            _tell_facts(scene, options, as_json=as_json)
+        return
     for scene in scenes[1:]:  # all are looked at before the first is worked on, which begins with a look at it
         RasterFile(scene)
     summaries = []
@@ -239,7 +259,10 @@ def _print_areas(result: SegmentResult, scene: SceneRef) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def info(scene: SceneRef, as_json: bool, **given: Any) -> None:
     """What geoglm understands of SCENE, which model fits it, the plan, and the memory and time it expects."""
-    options = parsed(given)
+    _tell_facts(scene, parsed(given), as_json=as_json)
+
+
+def _tell_facts(scene: SceneRef, options: SegmentOptions, *, as_json: bool) -> None:
     from geoglm.jobs.info import scene_facts
 
     facts = scene_facts(scene, options)
