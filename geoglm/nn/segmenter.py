@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from geoglm.nn.channels import narrow
 from geoglm.nn.context import SceneContext
 from geoglm.nn.detail import Detail, HalfDetail
 from geoglm.nn.encoders import Encoder
@@ -31,6 +33,7 @@ class SegmenterSpec:
         alignment: how the pyramid brings its levels together, a name of `geoglm.nn.pyramid.ALIGNMENTS`.
         context: number of learnable queries that summarise the scene's glance for every tile; 0 does without.
         finest: stride at which that way ends, 1 or 2; from 2 logits go up bilinearly.
+        kept: of a pruned network, how many hidden channels are left, by their names in `geoglm.nn.channels`.
     """
 
     encoder: str
@@ -44,10 +47,11 @@ class SegmenterSpec:
     alignment: str = "bilinear"
     context: int = 0
     finest: int = 1
+    kept: Mapping[str, int] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "kept" or value}
 
 
 class Segmenter(nn.Module):
@@ -152,5 +156,11 @@ class PointwiseSegmenter(nn.Module):
 
 
 def build_segmenter(spec: SegmenterSpec) -> Segmenter | PointwiseSegmenter:
-    """The network that `spec` names; its weights are random until loaded."""
-    return PointwiseSegmenter(spec) if spec.encoder == "pointwise" else Segmenter(spec)
+    """The network that `spec` names; its weights are random until loaded.
+
+    Raises:
+        ValueError: it keeps channels that the network does not have.
+    """
+    network = PointwiseSegmenter(spec) if spec.encoder == "pointwise" else Segmenter(spec)
+    narrow(network, spec.kept)
+    return network
