@@ -36,6 +36,11 @@ if TYPE_CHECKING:
     type=float,
     help="For maps that do not say how sure they are: share of labels wrong by chance, on each date anew [0.05].",
 )
+@click.option(
+    "--neighbours",
+    type=float,
+    help="Weight of each neighbouring pixel for or against a change; 0 for every pixel by itself [0.5].",
+)
 @plan_options
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
@@ -43,11 +48,11 @@ def series(scenes: tuple[SceneRef, ...], output: Path | None, as_json: bool, qui
     """Find what a place was on three or more dates, and when it changed.
 
     Each SCENE is segmented by one model, as by `geoglm segment`, or is a map of classes such as its classes.tif. What
-    one date says is weighed against all others, pixel by pixel: flicker goes, change that lasts stays, and clouds are
-    filled. The results lie in one folder: a map of classes and one of confidence for every date, first-change.tif with
-    the date on which each pixel first changed, areas.csv and areas.png with the areas of all classes over time,
-    quicklook.png, summary.json, manifest.json and QGIS styles. What segment made of each date is kept in dates/ and
-    taken over when a later scene is added.
+    one date says of a pixel is weighed against all others and its neighbours: flicker goes, change that lasts or that
+    neighbours share stays, and clouds are filled. The results lie in one folder: a map of classes and one of confidence
+    for every date, first-change.tif with the date on which each pixel first changed, areas.csv and areas.png with the
+    areas of all classes over time, quicklook.png, summary.json, manifest.json and QGIS styles. What segment made of
+    each date is kept in dates/ and taken over when a later scene is added.
 
     \b
     geoglm series 2018.tif 2019.tif 2020.tif 2021.tif -o out
@@ -57,7 +62,7 @@ def series(scenes: tuple[SceneRef, ...], output: Path | None, as_json: bool, qui
     options = parsed(given)
     from geoglm.jobs.series.run import series as follow
 
-    chosen = {k: given[k] for k in ("stay", "noise") if given[k] is not None}
+    chosen = {k: given[k] for k in ("stay", "noise", "neighbours") if given[k] is not None}
     dates = None if given["dates"] is None else [d.strip() for d in given["dates"].split(",")]
     with progress_bar(shown=not quiet and not as_json) as progress:
         result = follow(scenes, output, dates=dates, progress=progress, segment=options, **chosen)

@@ -55,7 +55,8 @@ class SeriesMaps:
     Args:
         grid: of the series.
         seen: what the dates say.
-        transitions: ``(date − 1, from, to)`` probabilities.
+        change: ``(gap,)`` probability of a change from each date to the next, beforehand.
+        neighbours: weight of each neighbour of a pixel, see `geoglm.stats.series.smooth.smooth`.
         days: of the dates, as they are written.
         stage: where blocks and drafts are kept.
         block_px: side of a block.
@@ -65,13 +66,15 @@ class SeriesMaps:
         self,
         grid: SceneMeta,
         seen: Seen,
-        transitions: NDArray[np.float64],
+        change: NDArray[np.float64],
         days: Sequence[str],
         stage: Stage,
         *,
+        neighbours: float,
         block_px: int,
     ) -> None:
-        self.grid, self.seen, self.transitions, self.days, self.stage = grid, seen, transitions, days, stage
+        self.grid, self.seen, self.change, self.days, self.stage = grid, seen, change, days, stage
+        self.neighbours = neighbours
         self.side, self.blocks = block_px, list(grid.box.blocks(block_px))
         self.first_legend = first_legend(days)
         self._values = np.full(256, INVALID, np.uint8)
@@ -88,24 +91,26 @@ class SeriesMaps:
 
     def work(self, box: PixelBox) -> None:
         """Smooth a block and keep it: from here on it is finished."""
-        dates = [self.seen.read(k, box) for k in range(len(self.days))]
-        alone, made = np.stack([d.places for d in dates]), smooth(dates, self.transitions)
-        first = first_change(made.places)
-        bands = dict(zip(self.layers, (*self._values[made.places], *made.percent, first), strict=True))
+        wide = PixelBox(box.top - 1, box.left - 1, box.bottom + 1, box.right + 1).clip(self.grid.box)
+        dates, inside = [self.seen.read(k, wide) for k in range(len(self.days))], (slice(None), *box.within(wide))
+        smoothed = smooth(dates, self.change, wide.shape, neighbours=self.neighbours)
+        alone = np.stack([d.places.reshape(wide.shape) for d in dates])[inside]
+        made, percent = smoothed.places[inside], smoothed.percent[inside]
+        first = first_change(made)
+        bands = dict(zip(self.layers, (*self._values[made], *percent, first), strict=True))
         parts = {
-            "alone": self._counted(alone, box).tobytes(),
-            "smoothed": self._counted(made.places, box).tobytes(),
-            "first": class_counts(first.reshape(box.shape), range(len(self.days))).tobytes(),
-            "flips": np.array([flips(alone), flips(made.places)], np.int64).tobytes(),
+            "alone": self._counted(alone).tobytes(),
+            "smoothed": self._counted(made).tobytes(),
+            "first": class_counts(first, range(len(self.days))).tobytes(),
+            "flips": np.array([flips(alone), flips(made)], np.int64).tobytes(),
         }
         for name, layer in self.layers.items():
-            parts |= pack(layer.planes(name)[0], bands[name].reshape(box.shape), box, self.grid.box)
+            parts |= pack(layer.planes(name)[0], bands[name], box, self.grid.box)
         self.stage.save_shard(_name(box.top, box.left), parts)
 
-    def _counted(self, places: NDArray[np.uint8], box: PixelBox) -> NDArray[np.int32]:
+    def _counted(self, places: NDArray[np.uint8]) -> NDArray[np.int32]:
         """``(row, date, class)`` pixels of a block."""
-        there = range(len(self.seen.legend))
-        return np.stack([class_counts(p.reshape(box.shape), there) for p in places], axis=1)
+        return np.stack([class_counts(p, range(len(self.seen.legend))) for p in places], axis=1)
 
     def write(self, progress: Callable[[int, int], None], *, workers: int) -> None:
         """Put all maps together."""

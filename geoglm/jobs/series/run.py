@@ -34,7 +34,7 @@ from geoglm.version import __version__
 SIDES_PX = (1024, 512)
 """Sides of blocks, the first that fits the memory."""
 
-HELD, RESAMPLED = 4, 9
+HELD, RESAMPLED = 24, 9
 """Bytes that a block holds for a pixel: of each date besides a byte for each class, and of a class while it is read."""
 
 
@@ -159,16 +159,19 @@ class _Run:
     def _maps(self, seen: Seen) -> tuple[SeriesMaps, int]:
         """The maps to be made, and how many threads the memory has room for."""
         chain = Chain(len(seen.legend), self.options.stay)
-        transitions = chain.between([d.day.day for d in self.dates])
+        change = chain.between([d.day.day for d in self.dates])
         held = len(self.dates) * (len(seen.legend) + HELD) + RESAMPLED * len(seen.legend)
         side = self.options.block_px or next((s for s in SIDES_PX if s * s * held <= self.segment.memory), SIDES_PX[-1])
         room = max(1, self.segment.memory // (side * side * held))
         workers = min(self.segment.workers or len(sched_getaffinity(0)), room)
-        return SeriesMaps(self.stack.grid, seen, transitions, self.names, self.stage, block_px=side), workers
+        maps = SeriesMaps(
+            self.stack.grid, seen, change, self.names, self.stage, neighbours=self.options.neighbours, block_px=side
+        )
+        return maps, workers
 
     def _terms(self, seen: Seen) -> dict[str, Any]:
         """What was taken for granted."""
-        told = {"stay_a_year": self.options.stay}
+        told = {"stay_a_year": self.options.stay, "neighbours": self.options.neighbours}
         return told | ({"noise": self.options.noise} if self.given and not all(seen.facts["confidence"]) else {})
 
     def _summary(self, seen: Seen, areas: SeriesAreas) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How likely a pixel of one class is of another class some years later."""
+"""How likely a pixel is of another class some years later."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Chain:
     Raises:
         SeriesError: `stay` is no such probability.
 
-    >>> Chain(3, 0.9).over(1.0).round(3).tolist()
-    [[0.9, 0.05, 0.05], [0.05, 0.9, 0.05], [0.05, 0.05, 0.9]]
+    >>> round(Chain(3, 0.9).change(1.0), 6), round(Chain(3, 0.9).change(100.0), 6)
+    (0.1, 0.666667)
     """
 
     classes: int
@@ -51,14 +51,12 @@ class Chain:
                 f"{1 / self.classes:.3g} (any of {self.classes} classes alike) and below 1"
             )
 
-    def over(self, years: float) -> NDArray[np.float64]:
-        """``(from, to)`` probabilities after so many years."""
+    def change(self, years: float) -> float:
+        """Probability of another class, all others alike, after so many years."""
         even = 1 / self.classes
-        kept = ((self.stay - even) / (1 - even)) ** years
-        table: NDArray[np.float64] = even * (1 - kept) + kept * np.eye(self.classes)
-        return table
+        lasting: float = ((self.stay - even) / (1 - even)) ** years
+        return (1 - even) * (1 - lasting)
 
     def between(self, days: Sequence[date]) -> NDArray[np.float64]:
-        """``(gap, from, to)`` probabilities from each of the days to the next."""
-        gaps = [(after - before).days / DAYS_A_YEAR for before, after in pairwise(days)]
-        return np.stack([self.over(g) for g in gaps])
+        """``(gap,)`` probability of another class on each of the days than on the one before."""
+        return np.array([self.change((after - before).days / DAYS_A_YEAR) for before, after in pairwise(days)])

@@ -23,9 +23,9 @@ YEARS = range(2012, 2020)
 
 @pytest.fixture(scope="module")
 def truth() -> np.ndarray:
-    """Eight years of three classes, 530 × 1040 px in patches; a piece of it changes in 2016."""
+    """Eight years of three classes, 530 × 540 px in patches; a piece of it changes in 2016."""
     rng = np.random.default_rng(0)
-    patches = rng.integers(0, 3, (27, 26)).repeat(20, 0).repeat(40, 1)[:530].astype(np.uint8)
+    patches = rng.integers(0, 3, (27, 27)).repeat(20, 0).repeat(20, 1)[:530].astype(np.uint8)
     years = np.tile(patches, (8, 1, 1))
     years[4:, 100:200, 300:500] = (years[4:, 100:200, 300:500] + 1) % 3
     return years
@@ -61,8 +61,8 @@ def test_change_is_dated_and_all_outputs_are_there_and_whole(tmp_path: Path, tru
     assert [s["date"] for s in manifest["scenes"]] == [f"{y}-07-01" for y in YEARS]
     assert all(len(s["sha256"]) == 64 for s in manifest["scenes"])
     first = read(result, "first-change")
-    assert np.mean(first[100:200, 300:500] == 4) > 0.85
-    assert np.mean(first[300:] == 0) > 0.88
+    assert np.mean(first[100:200, 300:500] == 4) > 0.95
+    assert np.mean(first[300:] == 0) > 0.98
     for name in ("first-change", "classes-2014-07-01", "confidence-2014-07-01"):
         assert cog_validate(result.folder / f"{name}.tif", strict=True) == (True, [], [])
         with rasterio.open(result.folder / f"{name}.tif") as file:
@@ -85,10 +85,10 @@ def test_change_is_dated_and_all_outputs_are_there_and_whole(tmp_path: Path, tru
 def test_the_result_does_not_depend_on_blocks_or_threads(tmp_path: Path, truth: np.ndarray) -> None:
     years = noisy(truth, 0.2)
     years[3, 490:520, 500:530] = 255
-    paths = labelled(tmp_path / "maps", years[:5])
+    paths = labelled(tmp_path / "maps", years[:4])
     one = series(paths, tmp_path / "one", block_px=512, workers=2)
     two = series(paths, tmp_path / "two", block_px=1536, workers=1)
-    for name in ("first-change", *(f"{k}-{y}-07-01" for k in ("classes", "confidence") for y in YEARS[:5])):
+    for name in ("first-change", *(f"{k}-{y}-07-01" for k in ("classes", "confidence") for y in YEARS[:4])):
         assert (one.folder / f"{name}.tif").read_bytes() == (two.folder / f"{name}.tif").read_bytes()
     assert one.summary["areas"] == two.summary["areas"]
     assert one.summary["change"] == two.summary["change"]
@@ -119,7 +119,7 @@ def test_a_stopped_run_goes_on_from_its_finished_blocks(tmp_path: Path, truth: n
             told.append(total)
 
     went_on = series(paths, tmp_path / "out", progress=note, block_px=512, workers=1)
-    assert told[0] < 530 * 1040
+    assert told[0] < 530 * 540
     fresh = series(paths, tmp_path / "fresh")
     assert np.array_equal(read(went_on, "first-change"), read(fresh, "first-change"))
 
