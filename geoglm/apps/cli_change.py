@@ -10,7 +10,7 @@ import click
 
 from geoglm.apps.notes import print_notes
 from geoglm.apps.progress import progress_bar
-from geoglm.options import parse_bands, parse_memory
+from geoglm.options import SchedulerRule, parse_bands, parse_memory
 
 if TYPE_CHECKING:
     from geoglm.jobs.change.run import ChangeResult
@@ -45,8 +45,14 @@ FILE = click.Path(path_type=Path)
     show_default=True,
     help="Format of the polygons.",
 )
-@click.option("--memory", default="2GB", show_default=True, help="Budget for the network of --method classes.")
+@click.option("--memory", default="2GB", show_default=True, help="Memory to stay within, e.g. 4GB.")
 @click.option("--workers", type=click.IntRange(min=0), default=0, help="Threads [one per core].")
+@click.option(
+    "--scheduler",
+    default="threads",
+    show_default=True,
+    help="Where a model maps both dates: threads, local:N processes, a dask scheduler's tcp://HOST:PORT, or auto.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def change(before: Path, after: Path, output: Path | None, as_json: bool, quiet: bool, **given: Any) -> None:
@@ -54,9 +60,12 @@ def change(before: Path, after: Path, output: Path | None, as_json: bool, quiet:
 
     BEFORE and AFTER are two scenes, or two maps of classes such as classes.tif of `geoglm segment`. They may differ in
     CRS, resolution and extent: the overlap is judged, on the grid of the coarser one. A shift between them is measured
-    and told. The results lie in one folder: change.tif (what changed) and probability.tif (how likely), polygons.gpkg,
+    and told. Where classes.tif has confidence.tif beside it, a flip between unsure classes is no change. Stopped, the
+    same command goes on from what was finished.
+
+    The results lie in one folder: change.tif (what changed) and probability.tif (how likely), polygons.gpkg,
     quicklook.png, summary.json, manifest.json and QGIS styles; with classes also the areas of what became what, as
-    transitions.csv and transitions.png.
+    transitions.csv, transitions.png and flows.png.
 
     \b
     geoglm change 2019.tif 2024.tif -o out
@@ -65,6 +74,7 @@ def change(before: Path, after: Path, output: Path | None, as_json: bool, quiet:
     geoglm change 2019-geoglm/classes.tif 2024-geoglm/classes.tif -o out
     """
     given["bands"], given["memory"] = parse_bands(given["bands"]), parse_memory(given["memory"])
+    given["scheduler"] = SchedulerRule.parse(given["scheduler"])
     from geoglm.jobs.change.run import change as compare
 
     with progress_bar(shown=not quiet and not as_json) as progress:

@@ -58,7 +58,9 @@ class Part:
         return self.source.read(PixelBox(box.top + top, box.left + left, box.bottom + top, box.right + left), bands)
 
     def preview(self, bands: Sequence[int], *, side_px: int) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-        """See `Source.preview`."""
+        """See `Source.preview`; overviews are used where it is all of a source that has them."""
+        if self.box == self.source.meta.box:
+            return self.source.preview(bands, side_px=side_px)
         return thinned(self, bands, side_px=side_px)
 
 

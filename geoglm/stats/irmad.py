@@ -106,19 +106,6 @@ class Alteration:
         forecasts: tuple[Values, Values] = (solve(second, both.T).T, solve(first, both).T)
         return cls(moments.mean[:bands], moments.mean[bands:], axes, paired, correlation, forecasts, scatter)
 
-    def unclipped(self, before: Values, after: Values, full: float) -> tuple[Values, Values]:
-        """Both dates with values at `full`, the sensor's greatest, replaced by what the other date lets expect where
-        that is greater still: of more light than a sensor can tell, no change follows.
-
-        Args:
-            before, after: ``(band, n)``.
-        """
-        first = self.before_mean[:, None] + self.forecasts[0] @ (after - self.after_mean[:, None])
-        second = self.after_mean[:, None] + self.forecasts[1] @ (before - self.before_mean[:, None])
-        dates = ((before, first), (after, second))
-        one, two = (np.where(seen >= full, np.maximum(seen, expected), seen) for seen, expected in dates)
-        return one, two
-
     def statistic(self, before: Values, after: Values) -> Values:
         """``(n,)`` sum of squared standardised differences; χ² with as many degrees of freedom as variates where
         nothing changed.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import fft2, ifft2
 
 from geoglm.types import PixelBox
 
@@ -87,12 +88,12 @@ def tile_shift(
 
 def _peak(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[float, float]:
     """Where the phase correlation of two images ``(y, x)`` is greatest, rows and columns."""
-    crossed = np.conj(np.fft.fft2(first)) * np.fft.fft2(second)
+    crossed = np.conj(fft2(first)) * fft2(second)
     waves = [np.fft.fftfreq(n) for n in first.shape]
     soft = [np.exp(-2 * (np.pi * SOFTENED_PX * f) ** 2) for f in waves]
     strength = np.abs(crossed)
     crossed *= np.outer(*soft) / np.maximum(strength, 1e-12 * strength.max())
-    coarse = np.unravel_index(np.fft.ifft2(crossed).real.argmax(), first.shape)
+    coarse = np.unravel_index(ifft2(crossed).real.argmax(), first.shape)
     whole = [(int(k) + n // 2) % n - n // 2 for k, n in zip(coarse, first.shape, strict=True)]
     fine = [k + np.arange(-FINE, FINE + 1) / FINE for k in whole]
     down, across = (np.exp(2j * np.pi * np.outer(at, f)) for at, f in zip(fine, waves, strict=True))

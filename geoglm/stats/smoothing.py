@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
-from scipy.ndimage import correlate1d
 
 
 def reach_px(sigma_px: float) -> int:
@@ -15,7 +15,8 @@ def reach_px(sigma_px: float) -> int:
 def smoothed(values: NDArray[np.float32], valid: NDArray[np.bool_], sigma_px: float) -> NDArray[np.float32]:
     """Means of the neighbourhood weighted by a Gaussian, of pixels with data alone.
 
-    Beyond the border is no data either, so a block with `reach_px` more on each side gives what the whole gives.
+    Beyond the border is no data either, so a block with `reach_px` more on each side gives what the whole gives, to
+    the last bit: sums run in the same order for every pixel.
 
     Args:
         values: ``(..., y, x)``; what stands where there is no data does not count.
@@ -29,13 +30,32 @@ def smoothed(values: NDArray[np.float32], valid: NDArray[np.bool_], sigma_px: fl
     """
     reach = reach_px(sigma_px)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma_px) ** 2)
-    kernel /= kernel.sum()
+    kernel = (kernel / kernel.sum()).astype(np.float32)
+    weight = _blurred(valid.astype(np.float32), kernel)
+    made = np.empty(values.shape, np.float32)
+    for place in np.ndindex(values.shape[:-2]):
+        total = _blurred(np.where(valid, values[place], np.float32(0)), kernel)
+        np.divide(total, weight, out=total, where=weight > 0)
+        made[place] = np.where(weight > 0, total, np.float32(0))
+    return made
 
-    def blurred(layer: NDArray[np.float32]) -> NDArray[np.float32]:
-        rows = correlate1d(layer, kernel, axis=-2, mode="constant")
-        both: NDArray[np.float32] = correlate1d(rows, kernel, axis=-1, mode="constant")
-        return both
 
-    weight = blurred(valid.astype(np.float32))
-    total = blurred(np.where(valid, values, np.float32(0)))
-    return np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)
+@njit(cache=True, nogil=True)
+def _blurred(layer, kernel):  # type: ignore[no-untyped-def]
+    """Sums of the neighbourhood ``(y, x)`` by `kernel`, along rows and then down columns; nothing lies beyond."""
+    height, width = layer.shape
+    reach = kernel.size // 2
+    row, along = np.zeros(width + 2 * reach, np.float32), np.zeros((height, width), np.float32)
+    for y in range(height):
+        row[reach : reach + width] = layer[y]
+        for k in range(kernel.size):
+            for x in range(width):
+                along[y, x] += kernel[k] * row[x + k]
+    both = np.zeros((height, width), np.float32)
+    for y in range(height):
+        for k in range(kernel.size):
+            other = y + k - reach
+            if 0 <= other < height:
+                for x in range(width):
+                    both[y, x] += kernel[k] * along[other, x]
+    return both

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from geoglm.types import INVALID
@@ -45,6 +46,19 @@ class TransitionCodes:
         """The two classes of a change."""
         return divmod(code - 1, self.count)
 
+    def cells(self, codes: NDArray[np.uint8], stays: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """``(y, x)`` uint8 places in the matrix of classes before and after, counted row by row; 255 for none.
+
+        Args:
+            codes: of changes, see `of`.
+            stays: class of pixels that did not change.
+        """
+        diagonal = np.full(256, INVALID, np.uint8)
+        diagonal[: self.count] = np.arange(self.count) * (self.count + 1)
+        changed = np.full(256, INVALID, np.uint8)
+        changed[list(self.all)] = np.array(self.all) - 1
+        return np.where(codes == SAME, diagonal[stays], changed[codes])
+
     @property
     def all(self) -> tuple[int, ...]:
         """Codes of every change there can be."""
@@ -63,6 +77,10 @@ def change_probability(before: NDArray[np.floating], after: NDArray[np.floating]
     first, second = (p / np.maximum(p.sum(axis=0, dtype=np.float64), 1e-9) for p in (before, after))
     probability: NDArray[np.float64] = (1 - np.einsum("c...,c...->...", first, second)).clip(0, 1)
     return probability
+
+
+Confident = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+"""Places in a list of classes, and percent."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +106,27 @@ class Judged:
         return cls(codes, np.where(known, before, INVALID), np.where(known, 100 * (codes != SAME), INVALID))
 
     @classmethod
+    def of_confident(cls, before: Confident, after: Confident, scheme: TransitionCodes, *, at_least: float) -> Judged:
+        """Of two maps that say how sure they are of the class they show; what is left of 1 is taken to be shared by all
+        other classes alike. Judged as `of_probabilities`; of two classes of which none is sure enough for a change, the
+        surer one stays, of two as sure the first in the list.
+
+        Args:
+            before, after: ``(y, x)`` uint8 places in the list of classes, 255 for none, and percent.
+        """
+        (first, sure), (second, certain) = before, after
+        codes = scheme.of(first, second)
+        one, two = (np.arange(101)[:, None] / 100), (np.arange(101)[None] / 100)
+        others = max(scheme.count - 1, 1)
+        same = 1 - one * two - (1 - one) * (1 - two) / others
+        differ = 1 - (one * (1 - two) + two * (1 - one)) / others
+        differ -= (scheme.count - 2) * (1 - one) * (1 - two) / others**2
+        probability = np.where(first == second, same[sure, certain], differ[sure, certain])
+        kept = np.where(sure == certain, np.minimum(first, second), np.where(sure > certain, first, second))
+        judged = np.where(probability >= at_least, codes, np.uint8(SAME)), kept, np.rint(100 * probability)
+        return cls(*(np.where(codes == INVALID, INVALID, a).astype(np.uint8) for a in judged))
+
+    @classmethod
     def of_probabilities(
         cls, before: NDArray[np.uint8], after: NDArray[np.uint8], scheme: TransitionCodes, *, at_least: float
     ) -> Judged:
@@ -97,28 +136,41 @@ class Judged:
         so much; else it stays what both dates together make it, the class of the largest product. Nothing of this
         depends on which date comes first.
         """
-        known = (before[0] != INVALID) & (after[0] != INVALID)
-        first, second = (np.where(known, p, 1).astype(np.float32) for p in (before, after))
-        probability = change_probability(first, second)
-        codes = scheme.of(first.argmax(axis=0), second.argmax(axis=0))
-        codes = np.where(probability >= at_least, codes, np.uint8(SAME))
-        stays = (first * second).argmax(axis=0)
-        percent = np.rint(100 * probability)
-        return cls(*(np.where(known, a, INVALID).astype(np.uint8) for a in (codes, stays, percent)))
+        shape = before.shape[1:]
+        judged = cls(np.empty(shape, np.uint8), np.empty(shape, np.uint8), np.empty(shape, np.uint8))
+        _judge(before, after, at_least, (judged.codes, judged.stays, judged.percent))
+        return judged
 
-    def areas(self, row_area: NDArray[np.float64], scheme: TransitionCodes) -> NDArray[np.float64]:
-        """``(from, to)`` area of what became what; the diagonal is what stayed.
 
-        Args:
-            row_area: ``(y,)`` area of a pixel of each row.
-        """
-        n = scheme.count
-        changed = self.codes != SAME
-        cells = np.where(changed, self.codes.astype(np.int64) - 1, self.stays.astype(np.int64) * (n + 1))
-        total = np.zeros(n * n)
-        for row, area, known in zip(cells, row_area, self.codes != INVALID, strict=True):
-            total += area * np.bincount(row[known], minlength=n * n)
-        return total.reshape(n, n)
+@njit(cache=True, nogil=True)
+def _judge(before, after, at_least, judged):  # type: ignore[no-untyped-def]  # typed by Numba
+    """See `Judged.of_probabilities`; whole numbers throughout, so that no order of the dates or classes counts."""
+    (kinds, rows, cols), (codes, stays, percent) = before.shape, judged
+    sums, tops, best = np.empty((3, cols), np.int32), np.empty((3, cols), np.int32), np.empty((3, cols), np.int32)
+    for y in range(rows):
+        sums[:], tops[:], best[:] = 0, -1, 0
+        for k in range(kinds):
+            for x in range(cols):
+                one, two = np.int32(before[k, y, x]), np.int32(after[k, y, x])
+                both = one * two
+                sums[0, x] += one
+                sums[1, x] += two
+                sums[2, x] += both
+                if one > tops[0, x]:
+                    tops[0, x], best[0, x] = one, k
+                if two > tops[1, x]:
+                    tops[1, x], best[1, x] = two, k
+                if both > tops[2, x]:
+                    tops[2, x], best[2, x] = both, k
+        for x in range(cols):
+            if before[0, y, x] == INVALID or after[0, y, x] == INVALID:
+                codes[y, x] = stays[y, x] = percent[y, x] = INVALID
+                continue
+            changed = 1.0 - sums[2, x] / max(1.0, float(sums[0, x]) * float(sums[1, x]))
+            flip = best[0, x] != best[1, x] and changed >= at_least
+            codes[y, x] = best[0, x] * kinds + best[1, x] + 1 if flip else SAME
+            stays[y, x] = best[2, x]
+            percent[y, x] = np.uint8(np.rint(100.0 * changed))
 
 
 def named(matrix: NDArray[np.float64], names: Sequence[str]) -> dict[str, dict[str, float]]:

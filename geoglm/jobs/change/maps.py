@@ -1,19 +1,13 @@
-"""What a comparison found: codes of changes and how likely they are, on disk while they are made."""
+"""What a comparison is, whatever its method: shards of change that are kept, and maps put together from them."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from os import sched_getaffinity
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from geoglm.types import GeoRef, LandClass, PixelBox
+from geoglm.jobs.change.kept import Kept
+from geoglm.types import LandClass, PixelBox
 
 Progress = Callable[[str, int, int], None]
 """Called with the phase, and the pixels done and to do in it."""
@@ -21,57 +15,63 @@ Progress = Callable[[str, int, int], None]
 NO_CHANGE = LandClass(0, "no change", "#e4e4e4")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ChangeMaps:
-    """Maps ``(y, x)`` of uint8, 255 where either date has no data, mapped into memory.
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A shard of a comparison that needs no tiles: by row and column, with its pixels."""
 
-    Args:
-        codes: what changed, in the values of `legend`; 0 for no change.
-        percent: probability of a change.
-        legend: no change, and every change there can be.
-        georef: where they lie.
-        facts: what the summary says of the method.
-        classes: names, in the order of the codes; none where classes are not known.
-        stays: class of what did not change, None where classes are not known.
-    """
-
-    codes: NDArray[np.uint8]
-    percent: NDArray[np.uint8]
-    legend: tuple[LandClass, ...]
-    georef: GeoRef
-    facts: dict[str, Any]
-    classes: tuple[str, ...] = ()
-    stays: NDArray[np.uint8] | None = None
+    row: int
+    col: int
+    box: PixelBox
 
     @property
-    def box(self) -> PixelBox:
-        """All of it."""
-        return PixelBox(0, 0, *self.codes.shape)
+    def name(self) -> str:
+        """Its place, fit for a file name."""
+        return f"{self.row:05d}-{self.col:05d}"
 
 
-def scratch(folder: Path, name: str, shape: tuple[int, ...], dtype: type) -> Any:
-    """An array in a file of a stage, so that a scene larger than memory is no matter."""
-    return np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """A scene in squares of `side_px`; the result does not depend on it."""
+
+    scene: PixelBox
+    side_px: int
+
+    def __iter__(self) -> Iterator[Cell]:
+        across = -(-self.scene.width // self.side_px)
+        for number, box in enumerate(self.scene.blocks(self.side_px)):
+            yield Cell(*divmod(number, across), box)
+
+    @property
+    def chunks(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Heights and widths."""
+        height, width = (tuple(min(self.side_px, n - k) for k in range(0, n, self.side_px)) for n in self.scene.shape)
+        return height, width
 
 
-def for_blocks(
-    scene: PixelBox,
-    work: Callable[[PixelBox], None],
-    *,
-    side_px: int,
-    workers: int,
-    progress: Callable[[int, int], None],
-) -> None:
-    """Call `work` once for every block of a scene, on so many threads (0: one per core)."""
-    done = 0
-    # rasterio mutes this warning around arrays of its own, which does not hold where several threads do so at a time
-    with warnings.catch_warnings(), ThreadPoolExecutor(workers or len(sched_getaffinity(0))) as pool:
-        warnings.filterwarnings("ignore", message="Dataset has no geotransform")
-        blocks = list(scene.blocks(side_px))
-        try:
-            for box, _ in zip(blocks, pool.map(work, blocks), strict=True):
-                done += box.area
-                progress(done, scene.area)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+class Comparison(Protocol):
+    """A way to compare a pair, ready to begin.
+
+    Attributes:
+        key: what its shards depend on besides scenes and options.
+        chunks: heights and widths of the shards.
+        legend: no change, and every change there can be.
+        classes: names, in the order of the codes; none where classes are not known.
+        notes: what the user should know.
+    """
+
+    key: str
+    chunks: tuple[tuple[int, ...], tuple[int, ...]]
+    legend: tuple[LandClass, ...]
+    classes: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def compare(self, kept: Kept, progress: Progress) -> dict[str, Any]:
+        """Find and keep the shards that are not kept yet; what the summary says of the method."""
+
+
+def counted(progress: Progress, phase: str, items: Iterable[Any], total: int, done: int = 0) -> Iterator[Any]:
+    """`items` that have a box, told as they pass by."""
+    for item in items:
+        done += item.box.area
+        yield item
+        progress(phase, done, total)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from geoglm.errors import GeoglmError, PlanError
-from geoglm.options import VectorFormat
+from geoglm.options import SchedulerRule, VectorFormat
 from geoglm.stats.transitions import SURE
 
+THREADS = SchedulerRule("threads")
 METHODS = ("auto", "spectral", "classes")
 Method = Literal["spectral", "classes"]
 
@@ -25,9 +26,11 @@ class ChangeOptions:
         at_least: probability from which a change counts; None for 0.5 (``spectral``) and 0.75 (``classes``).
         min_area: smallest region that is kept, m² (pixels where the scenes have no CRS).
         vectors: format of the polygons.
-        memory: budget in bytes, for the network.
+        memory: budget in bytes.
         workers: threads; 0 for one per core.
-        block_px: side of the blocks in which scenes are compared; the result does not depend on it.
+        scheduler: where a model scores both dates; the result does not depend on it.
+        block_px: side of the shards in which scenes are compared, 0 for one that fits the memory; the result does not
+            depend on it.
     """
 
     method: str = "auto"
@@ -39,7 +42,8 @@ class ChangeOptions:
     vectors: VectorFormat = "gpkg"
     memory: int = 2 * 10**9
     workers: int = 0
-    block_px: int = 1024
+    scheduler: SchedulerRule = THREADS
+    block_px: int = 0
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -54,6 +58,11 @@ class ChangeOptions:
             raise PlanError(f"vectors {self.vectors!r} is unknown; use gpkg, parquet, fgb or none")
         if self.workers < 0:
             raise PlanError(f"workers {self.workers} is negative; give a number, or 0 to leave it to geoglm")
+
+    @property
+    def key(self) -> str:
+        """What shards of a comparison depend on; polygons and merging come after them."""
+        return f"{self.method} {self.bands} {self.model} {self.coregister} {self.at_least} {self.block_px}"
 
     def sure(self, method: Method) -> float:
         """The probability from which a change counts."""

@@ -11,8 +11,9 @@ from geoglm.errors import SceneMismatch
 from geoglm.io.change.scene_pair import ScenePair
 from geoglm.io.label_names import plain
 from geoglm.jobs.change.options import ChangeOptions
+from geoglm.jobs.change.threads import Threads
 from geoglm.stats.shift import Shift, robust_shift, tile_shift, tiles_of
-from geoglm.types import SceneMeta
+from geoglm.types import PixelBox, SceneMeta
 
 WORRYING_PX = 0.5
 """Shift from which edges look like change."""
@@ -51,15 +52,16 @@ class Preflight:
             SceneMismatch: the bands do not fit.
         """
         metas = pair.wholes[0].meta, pair.wholes[1].meta
+        threads = Threads.within(options, 0)
         bands = bands_of(metas, options.bands)
         dates = date_of(metas[0]), date_of(metas[1])
         notes = [*pair.notes, *_seasons(*dates)]
-        shift, left = measured(pair, bands), None
+        shift, left = measured(pair, bands, threads), None
         if shift is None:
             notes.append("no shift could be measured: the dates have too little in common, or too little valid ground")
         elif options.coregister:
             pair = pair.coregistered(shift)
-            left = measured(pair, bands)
+            left = measured(pair, bands, threads)
             notes.append(f"the second date lay {shift.length:.2f} px away and was moved back")
         elif shift.length > WORRYING_PX:
             notes.append(
@@ -146,13 +148,13 @@ def _seasons(before: date | None, after: date | None) -> list[str]:
     return []
 
 
-def measured(pair: ScenePair, bands: tuple[Bands, Bands]) -> Shift | None:
+def measured(pair: ScenePair, bands: tuple[Bands, Bands], threads: Threads) -> Shift | None:
     """The shift between the dates, from tiles all over the overlap."""
-    found = []
-    for box in tiles_of(pair.before.meta.box):
+
+    def look(box: PixelBox) -> tuple[float, float] | None:
         before, here = pair.before.read(box, bands[0])
         after, there = pair.after.read(box, bands[1])
-        told = tile_shift(before, after, here & there)
-        if told is not None:
-            found.append(told)
-    return robust_shift(found)
+        return tile_shift(before, after, here & there)
+
+    told = threads.map(list(tiles_of(pair.before.meta.box)), look)
+    return robust_shift([t for t in told if t is not None])

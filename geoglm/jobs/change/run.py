@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from os import sched_getaffinity
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,24 +18,33 @@ import numpy as np
 from geoglm.errors import GeoglmError, OutputError
 from geoglm.io.change.scene_pair import ScenePair
 from geoglm.io.geotiff import RasterFile, scene_files
-from geoglm.io.journal import OUTPUTS, Stage
+from geoglm.io.journal import OUTPUTS, DamagedShard, Stage
 from geoglm.io.quicklook import coloured, stretched
 from geoglm.io.source import Source
-from geoglm.jobs.change.classes import ClassDates, class_changes, given_maps, mapped_by_model
-from geoglm.jobs.change.maps import ChangeMaps, Progress
+from geoglm.jobs.budget import peak_memory
+from geoglm.jobs.change.classes import MapsCompared
+from geoglm.jobs.change.kept import Kept
+from geoglm.jobs.change.maps import Comparison, Progress
+from geoglm.jobs.change.modelled import ModelCompared
 from geoglm.jobs.change.options import ChangeOptions, Method
-from geoglm.jobs.change.outputs import ChangeAreas, write_matrix, write_picture, write_polygons, write_rasters
+from geoglm.jobs.change.outputs import SHOWN_PX, ChangeAreas, ChangeMaps, write_matrix, write_picture, write_polygons
 from geoglm.jobs.change.preflight import Preflight
 from geoglm.jobs.change.spectral import SpectralChange
 from geoglm.jobs.manifest import LIBRARIES, file_hash, quick_key
 from geoglm.registry.match import shown_bands
+from geoglm.stats.transitions import TransitionCodes
 from geoglm.types import LandClass
 from geoglm.version import __version__
 
 if TYPE_CHECKING:
     import xarray as xr
+    from distributed import Client
 
     Scene = str | Path | xr.DataArray
+
+
+ROUNDS = 3
+"""Times that damaged shards are made again before the disk is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +82,20 @@ def change(
     output: str | Path | None = None,
     *,
     progress: Progress = silent,
+    client: Client | None = None,
     **choices: Any,
 ) -> ChangeResult:
     """What changed between two dates of one place, into the folder `output`.
 
     The scenes may differ in CRS, grid, resolution and extent: they are brought onto one grid, and their overlap is
-    judged. Memory is bounded, however large they are.
+    judged. Memory is bounded, however large they are. Interrupted at any point, nothing in `output` looks finished; the
+    same call goes on from the finished shards, with the same result.
 
     Args:
         before, after: paths of rasters, or ``(band, y, x)`` DataArrays such as `open_scene` gives; or paths of class
             rasters, such as the ``classes.tif`` of `segment`.
         output: folder for the results; None for one beside the first scene, which must be a file then.
+        client: of a dask cluster, on whose workers a model scores both dates, whatever the options say.
         choices: fields of `ChangeOptions`, e.g. ``method="spectral", coregister=True``.
 
     Returns:
@@ -99,12 +112,17 @@ def change(
     sources = [RasterFile(p) if p else _in_memory(s) for p, s in zip(paths, (before, after), strict=True)]
     pair = ScenePair.of(sources[0], sources[1])
     files = [f for p in paths if p for f in scene_files(p)]
-    stage = Stage(_checked(folder, [p for p in paths if p]), f"change {quick_key(files)} {options} {time.time_ns()}")
+    folder = _checked(folder, [p for p in paths if p])
+    run = _Run(pair, paths, options, progress, client)
+    # nothing tells whether pixels in memory are those of an interrupted run
+    scenes = quick_key(files) if all(paths) else f"{time.time_ns()}"
+    stage = Stage(folder, f"change {__version__} {scenes} {options.key} {run.comparison.key}")
     with stage.held():
         try:
-            return _Run(pair, paths, options, stage, progress).go()
+            return run.go(stage)
         except KeyboardInterrupt:
-            stage.discard()  # nothing of it could be taken up again
+            if not all(paths):
+                stage.discard()
             raise
 
 
@@ -178,79 +196,90 @@ class _Run:
         pair: ScenePair,
         paths: Sequence[Path | None],
         options: ChangeOptions,
-        stage: Stage,
         progress: Progress,
+        client: Client | None,
     ) -> None:
-        self.paths, self.options, self.stage, self.progress = paths, options, stage, progress
+        self.paths, self.options, self.progress = paths, options, progress
         self.method, self.given, self.why = method_of(pair, options)
         self.pair, self.began = pair, time.monotonic()
         self.facts: dict[str, Any] = {}
-        self.notes = pair.notes
+        self.comparison = self._comparison(client)
+        self.notes = self.comparison.notes
 
-    def go(self) -> ChangeResult:
+    def _comparison(self, client: Client | None) -> Comparison:
+        """By the method, ready to begin."""
+        if self.given:
+            before, after = (p for p in self.paths if p)
+            return MapsCompared((before, after), self.pair, self.options)
+        self.progress("measuring the shift", 0, 0)
+        ready = Preflight.of(self.pair, self.options)
+        self.pair, self.facts = ready.pair, ready.facts()
+        if self.method == "spectral":
+            return SpectralChange(ready, self.options)
+        return ModelCompared(ready, self.options, client)
+
+    def go(self, stage: Stage) -> ChangeResult:
         """All steps, in order."""
-        maps = self._compared()
-        if self.options.min_area > 0:
-            from geoglm.jobs.vectorize import merge_small  # Numba loads here
-
-            merge_small(maps.codes, maps.georef, self.options.min_area)
-        drafts, areas = self.stage.drafts, ChangeAreas.of(maps)
-        self.progress("writing results", 0, 0)
-        write_rasters(drafts, maps)
+        drafts = stage.drafts
+        maps, areas, facts = self._maps(stage)
         polygons = write_polygons(drafts, maps, self.pair.before.meta, self.options.vectors)
         write_matrix(drafts, maps, areas)
         write_picture(drafts, maps, areas, self._pictures(), self._titles())
         if not areas.total:
             self.notes += ("no pixel has data on both dates: the maps are empty",)
         summary = {
-            "folder": str(self.stage.output),
+            "folder": str(stage.output),
             "before": self.pair.wholes[0].meta.name,
             "after": self.pair.wholes[1].meta.name,
             "method": self.method,
             "method_why": self.why,
             **self.facts,
-            **maps.facts,
+            **facts,
             "min_probability": self.options.sure(self.method),
             "min_area": self.options.min_area,
             "change": areas.as_dict(maps),
             "polygons": polygons,
             "seconds": round(time.monotonic() - self.began, 3),
+            "shards_reused": maps.kept.reused,
             "notes": list(self.notes),
         }
         text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
         (drafts / "summary.json").write_text(text, encoding="utf-8")
-        self.stage.commit(self._manifest(maps.facts))
-        return ChangeResult(self.stage.output, summary, self.notes)
+        stage.commit(self._manifest(facts, stage))
+        return ChangeResult(stage.output, summary, self.notes)
 
-    def _compared(self) -> ChangeMaps:
-        """The maps, by the method."""
-        folder, options, progress = self.stage.folder, self.options, self.progress
-        if self.given:
-            before, after = (p for p in self.paths if p)
-            return self._classes(given_maps(before, after, self.pair))
-        progress("measuring the shift", 0, 0)
-        ready = Preflight.of(self.pair, options)
-        self.pair, self.facts, self.notes = ready.pair, ready.facts(), ready.notes
-        if self.method == "spectral":
-            return SpectralChange(ready, options, folder, progress).maps()
-        return self._classes(mapped_by_model(self.pair, options, folder, progress))
+    def _maps(self, stage: Stage) -> tuple[ChangeMaps, ChangeAreas, dict[str, Any]]:
+        """The maps, how much changed, and what is told of the method; shards that the disk has damaged are made again.
 
-    def _classes(self, dates: ClassDates) -> ChangeMaps:
-        self.notes = tuple(dict.fromkeys((*self.notes, *dates.notes)))
-        return class_changes(dates, self.pair, self.options, self.stage.folder, self.progress)
+        Raises:
+            OutputError: time and again.
+        """
+        comparison, grid = self.comparison, self.pair.before.meta
+        scheme = TransitionCodes(len(comparison.classes)) if comparison.classes else None
+        workers = self.options.workers or len(sched_getaffinity(0))
+        for _ in range(ROUNDS):
+            kept = Kept(stage, grid.box, comparison.chunks, scheme)
+            try:
+                facts = comparison.compare(kept, self.progress)
+                self.progress("writing results", 0, 0)
+                maps = ChangeMaps(kept, comparison, grid.georef, stage.drafts, workers)
+                return maps, maps.write(self.options.min_area), facts
+            except DamagedShard:
+                continue
+        raise OutputError(f"{stage.folder}: shards do not read back as they were written; check the disk")
 
     def _pictures(self) -> tuple[Any, Any]:
         """Both dates to be looked at ``(y, x, 3)``."""
         if self.given:
             shown: list[Any] = []
             for source in (self.pair.before, self.pair.after):
-                pixels, valid = source.preview([0], side_px=1200)
+                pixels, valid = source.preview([0], side_px=SHOWN_PX)
                 classes = np.where(valid, pixels[0], 255).astype(np.uint8)
                 legend = legend_of(self.pair.wholes[len(shown)])
                 shown.append(coloured(classes, legend) if legend else stretched(pixels, valid))
             return shown[0], shown[1]
         both = (self.pair.before, self.pair.after)
-        first, second = (s.preview(shown_bands(s.meta.bands), side_px=1200) for s in both)
+        first, second = (s.preview(shown_bands(s.meta.bands), side_px=SHOWN_PX) for s in both)
         return stretched(*first), stretched(*second)
 
     def _titles(self) -> tuple[str, str]:
@@ -258,7 +287,7 @@ class _Run:
         first, second = (s.meta.name for s in self.pair.wholes)
         return dates[0] or f"before: {first}", dates[1] or f"after: {second}"
 
-    def _manifest(self, facts: dict[str, Any]) -> dict[str, Any]:
+    def _manifest(self, facts: dict[str, Any], stage: Stage) -> dict[str, Any]:
         """Everything needed to make the same again."""
         versions = {}
         for name in (*LIBRARIES, "scipy"):
@@ -275,8 +304,9 @@ class _Run:
             "before": scenes[0],
             "after": scenes[1],
             "method": self.method,
+            "peak_memory_mb": round(peak_memory() / 1e6),
             "options": {k: getattr(self.options, k) for k in self.options.__dataclass_fields__},
             "pair": self.facts,
             "model": facts.get("model"),
-            "outputs": [*sorted(p.name for p in self.stage.drafts.iterdir()), "manifest.json"],
+            "outputs": [*sorted(p.name for p in stage.drafts.iterdir()), "manifest.json"],
         }

@@ -7,21 +7,24 @@ of the dates has been resampled both are smoothed a little first, since the resa
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoglm.errors import SceneMismatch
-from geoglm.jobs.change.maps import NO_CHANGE, ChangeMaps, Progress, for_blocks, scratch
+from geoglm.jobs.change.kept import Kept
+from geoglm.jobs.change.maps import NO_CHANGE, Cell, Cells, Progress
 from geoglm.jobs.change.options import ChangeOptions
 from geoglm.jobs.change.preflight import Preflight
+from geoglm.jobs.change.threads import Threads
 from geoglm.stats.irmad import Alteration, alteration
+from geoglm.stats.loudness import QUIET, levels_of, loudness, unclip
 from geoglm.stats.smoothing import reach_px, smoothed
 from geoglm.stats.threshold import Histogram, Split, split
+from geoglm.stats.transitions import Judged
 from geoglm.types import INVALID, LandClass, PixelBox
 
 CHANGE = LandClass(1, "change", "#d7191c")
@@ -32,58 +35,70 @@ SMOOTH_PX, SOFTENED_PX = 1.0, 0.7
 CHANCE, LOUDEST = 0.01, 3.0
 """How often chance exceeds the least threshold, and the multiple of that beyond which louder is no likelier."""
 
-SAMPLE_PX = 1 << 20
-"""Pixels, in even steps all over the scene, from which the transformation is found."""
+SAMPLE_PX, WINDOW_PX, WINDOWS = 1 << 18, 256, 12
+"""About how many pixels the transformation is found from: in even steps, of windows so wide, so many a side."""
 
 AT_ONCE_PX = 1 << 16
 """Pixels whose moments are taken at a time."""
-
-QUIET = 65_535
-"""Marks a pixel without data among the levels; levels go up to one less."""
 
 Pixels = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]
 
 
 class SpectralChange:
-    """The comparison of one pair, step by step.
+    """The comparison of one pair by its bands; see `geoglm.jobs.change.maps.Comparison`."""
 
-    Args:
-        folder: for arrays that are thrown away.
-    """
+    legend: tuple[LandClass, ...] = NO_CHANGE, CHANGE
+    classes: tuple[str, ...] = ()
 
-    def __init__(self, ready: Preflight, options: ChangeOptions, folder: Path, progress: Progress) -> None:
-        self.ready, self.options, self.folder, self.progress = ready, options, folder, progress
+    def __init__(self, ready: Preflight, options: ChangeOptions) -> None:
+        self.ready, self.options, self.notes = ready, options, ready.notes
         self.scene = ready.pair.before.meta.box
         self.softened = SOFTENED_PX if ready.pair.resampled else 0.0
-        kinds = {np.dtype(s.meta.dtype) for s in ready.pair.wholes}
+        metas = [s.meta for s in ready.pair.wholes]
+        kinds = {np.dtype(m.dtype) for m in metas}
         self.full = float(np.iinfo("uint8").max) if kinds == {np.dtype("uint8")} else None
+        bands = [(len(b), np.dtype(m.dtype).itemsize) for b, m in zip(ready.bands, metas, strict=True)]
+        self.threads = Threads.within(options, sum(n * (16 + 2 * size) for n, size in bands) + 40)
+        self.cells = Cells(self.scene, self.threads.side_px)
+        self.chunks = self.cells.chunks
+        self.key = f"spectral {self.threads.side_px}"
 
-    def maps(self) -> ChangeMaps:
-        """All steps, in order.
+    def compare(self, kept: Kept, progress: Progress) -> dict[str, Any]:
+        """See `Comparison.compare`.
 
         Raises:
             SceneMismatch: no pixel has data on both dates.
         """
+        progress("looking at both dates", 0, 0)
         found = self._alteration()
         floor = found.beyond_chance(CHANCE)
-        levels = scratch(self.folder, "levels", self.scene.shape, np.uint16)
-        histogram = self._levels(found, LOUDEST * floor, levels)
-        parted = split(histogram, at_least=floor)
-        percent = scratch(self.folder, "percent", self.scene.shape, np.uint8)
-        codes = scratch(self.folder, "codes", self.scene.shape, np.uint8)
-        table = self._table(parted, LOUDEST * floor)
-        sure = np.where(table == INVALID, INVALID, table >= 100 * self.options.sure("spectral")).astype(np.uint8)
-        for box in self.scene.blocks(self.options.block_px):
-            place = box.within(self.scene)
-            percent[place], codes[place] = table[levels[place]], sure[levels[place]]
-        facts = {
+        levels = _Levels(kept, LOUDEST * floor)
+        todo = [c for c in self.cells if not levels.has(c)]
+        self.threads.run(todo, partial(self._level, found, levels), partial(progress, "comparing"), self.scene.area)
+        parted = split(levels.histogram(self.cells), at_least=floor)
+        table = _table(parted, LOUDEST * floor)
+        codes = np.where(table == INVALID, INVALID, table >= 100 * self.options.sure("spectral")).astype(np.uint8)
+
+        def judge(cell: Cell) -> None:
+            level = levels.read(cell)
+            kept.found(cell.name, cell.box, Judged(codes[level], codes[level], table[level]))
+
+        self.threads.run(kept.missing(self.cells), judge, partial(progress, "telling apart"), self.scene.area)
+        return {
             "canonical_correlations": [round(float(c), 4) for c in found.correlation],
             "threshold": round(parted.threshold, 4),
             "threshold_by": "chance" if parted.threshold <= floor else "Otsu",
             "chance": {"probability": CHANCE, "threshold": round(floor, 4)},
             "softened_px": self.softened,
         }
-        return ChangeMaps(codes, percent, (NO_CHANGE, CHANGE), self.ready.pair.before.meta.georef, facts)
+
+    def _level(self, found: Alteration, levels: _Levels, cell: Cell) -> None:
+        """How loud the pixels of a cell are."""
+        reach = reach_px(SMOOTH_PX)
+        before, after, valid = self._pixels(cell.box, reach, found)
+        inner = cell.box.within(_grown(cell.box, reach, self.scene))
+        even = smoothed(loudness(before, after, valid, found, levels.top), valid, SMOOTH_PX)[inner]
+        levels.keep(cell, *levels_of(even, valid[inner], levels.top))
 
     def _pixels(self, box: PixelBox, reach: int, found: Alteration | None = None) -> Pixels:
         """Both dates ``(band, y, x)`` of `box` and `reach` px around it as far as there is any, softened where needed,
@@ -93,29 +108,26 @@ class SpectralChange:
         before, here = self.ready.pair.before.read(wide, self.ready.bands[0])
         after, there = self.ready.pair.after.read(wide, self.ready.bands[1])
         both, inner = here & there, _grown(box, reach, self.scene).within(wide)
-        dates = [np.where(both, d, 0).astype(np.float32) for d in (before, after)]
+        first, second = (_numbers(d, both) for d in (before, after))
         if found is not None and self.full is not None:
-            one, two = (d.reshape(len(d), -1).astype(np.float64) for d in dates)
-            open_ended = found.unclipped(one, two, self.full)
-            dates = [o.reshape(d.shape).astype(np.float32) for o, d in zip(open_ended, dates, strict=True)]
+            unclip(first, second, found, self.full)
         if soft:
-            dates = [smoothed(d, both, self.softened) for d in dates]
-        return dates[0][:, *inner], dates[1][:, *inner], both[inner]
+            first, second = (smoothed(d, both, self.softened) for d in (first, second))
+        return first[:, *inner], second[:, *inner], both[inner]
 
     def _alteration(self) -> Alteration:
-        """The transformation, from a sample that every block adds its part to."""
-        step = max(1, int(np.ceil((self.scene.area / SAMPLE_PX) ** 0.5)))
-        parts: dict[PixelBox, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
+        """The transformation, from a sample that does not depend on the cells."""
+        windows = list(windows_of(self.scene))
+        step = max(1, int(np.ceil((sum(w.area for w in windows) / SAMPLE_PX) ** 0.5)))
 
-        def look(box: PixelBox) -> None:
+        def look(box: PixelBox) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
             before, after, valid = self._pixels(box, 0)
             thin = np.s_[-box.top % step :: step, -box.left % step :: step]
             there = valid[thin]
-            parts[box] = before[:, *thin][:, there], after[:, *thin][:, there]
+            return before[:, *thin][:, there], after[:, *thin][:, there]
 
-        self._blocks(look, "looking at both dates")
-        ordered = [parts[box] for box in sorted(parts)]
-        sample = [np.concatenate([p[k] for p in ordered], axis=1) for k in (0, 1)]
+        seen = self.threads.map(windows, look)
+        sample = [np.concatenate([s[k] for s in seen], axis=1) for k in (0, 1)]
 
         def blocks() -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
             for k in range(0, sample[0].shape[1], AT_ONCE_PX):
@@ -127,41 +139,59 @@ class SpectralChange:
             names = (w.meta.name for w in self.ready.pair.wholes)
             raise SceneMismatch(f"{' and '.join(names)}: {error}; check nodata and extent of both") from error
 
-    def _levels(self, found: Alteration, top: float, levels: NDArray[np.uint16]) -> Histogram:
-        """How loud every pixel is, from 0 to 65534 for `top`, and how many are."""
-        total, adding, reach = Histogram.of(np.zeros(0), top), threading.Lock(), reach_px(SMOOTH_PX)
 
-        def judge(box: PixelBox) -> None:
-            nonlocal total
-            before, after, valid = self._pixels(box, reach, found)
-            loud = np.zeros(valid.shape, np.float32)
-            statistic = found.statistic(before[:, valid].astype(np.float64), after[:, valid].astype(np.float64))
-            loud[valid] = np.minimum(np.sqrt(statistic), top)
-            inner = box.within(_grown(box, reach, self.scene))
-            there, even = valid[inner], smoothed(loud, valid, SMOOTH_PX)[inner]
-            level = np.rint(even * np.float32((QUIET - 1) / top)).clip(max=QUIET - 1).astype(np.uint16)
-            levels[box.within(self.scene)] = np.where(there, level, np.uint16(QUIET))
-            with adding:
-                total = total + Histogram.of(level[there] * (top / (QUIET - 1)), top)
+class _Levels:
+    """How loud every pixel is, from 0 to 65,534 for `top`, kept cell by cell."""
 
-        self._blocks(judge, "comparing")
+    def __init__(self, kept: Kept, top: float) -> None:
+        self.stage, self.top = kept.stage, top
+
+    def has(self, cell: Cell) -> bool:
+        return self.stage.has_shard(f"level-{cell.name}")
+
+    def keep(self, cell: Cell, levels: NDArray[np.uint16], histogram: Histogram) -> None:
+        parts = {"levels": levels.tobytes(), "counts": histogram.counts.tobytes()}
+        self.stage.save_shard(f"level-{cell.name}", parts)
+
+    def read(self, cell: Cell) -> NDArray[np.uint16]:
+        parts = self.stage.load_shard(f"level-{cell.name}")
+        return np.frombuffer(parts["levels"], np.uint16).reshape(cell.box.shape)
+
+    def histogram(self, cells: Cells) -> Histogram:
+        """Of all cells."""
+        total = Histogram.of(np.zeros(0), self.top)
+        for cell in cells:
+            counts = np.frombuffer(self.stage.load_shard(f"level-{cell.name}")["counts"], np.int64)
+            total = total + Histogram(self.top, counts)
         return total
 
-    def _table(self, parted: Split, top: float) -> NDArray[np.uint8]:
-        """``(65536,)`` percent for every level."""
-        share = parted.probability(np.arange(QUIET + 1) * (top / (QUIET - 1)))
-        table = np.rint(100 * share).astype(np.uint8)
-        table[QUIET] = INVALID
-        return table
 
-    def _blocks(self, work: Callable[[PixelBox], None], phase: str) -> None:
-        for_blocks(
-            self.scene,
-            work,
-            side_px=self.options.block_px,
-            workers=self.options.workers,
-            progress=partial(self.progress, phase),
-        )
+def windows_of(scene: PixelBox) -> Iterator[PixelBox]:
+    """Windows spread evenly over a scene; all of a small one."""
+    chosen: list[Sequence[int]] = []
+    for length in scene.shape:
+        count = -(-length // WINDOW_PX)
+        chosen.append(sorted(set(np.linspace(0, count - 1, min(count, WINDOWS)).round().astype(int).tolist())))
+    for row in chosen[0]:
+        for col in chosen[1]:
+            top, left = row * WINDOW_PX, col * WINDOW_PX
+            yield PixelBox(top, left, top + WINDOW_PX, left + WINDOW_PX).clip(scene)
+
+
+def _table(parted: Split, top: float) -> NDArray[np.uint8]:
+    """``(65536,)`` percent for every level."""
+    share = parted.probability(np.arange(QUIET + 1) * (top / (QUIET - 1)))
+    table = np.rint(100 * share).astype(np.uint8)
+    table[QUIET] = INVALID
+    return table
+
+
+def _numbers(pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """As float32, 0 where there is no data."""
+    numbers = pixels.astype(np.float32)
+    if not valid.all():
+        numbers[:, ~valid] = 0
+    return numbers
 
 
 def _grown(box: PixelBox, by: int, within: PixelBox) -> PixelBox:

@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+import distributed
 import geopandas
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from affine import Affine
 from rio_cogeo.cogeo import cog_validate
 
 from geoglm.errors import GeoglmError
-from geoglm.io.cog import array_blocks, classes_layer, write_cog
+from geoglm.io.cog import Layer, array_blocks, classes_layer, write_cog
 from geoglm.jobs.change.run import ChangeResult, change
 from geoglm.types import GeoRef, LandClass
 from tests.conftest import UTM, pointwise, write_scene
@@ -122,6 +123,56 @@ def test_a_model_maps_both_dates(tmp_path: Path, scenes: tuple[Path, Path]) -> N
     same = change(scenes[0], scenes[0], tmp_path / "same", model=model, vectors="none")
     assert same.changed_share == 0
     assert json.loads((there.folder / "manifest.json").read_text())["model"]["name"] == "test-model"
+
+
+def test_a_model_goes_on_where_it_was_stopped_and_a_cluster_gives_the_same(
+    tmp_path: Path, scenes: tuple[Path, Path]
+) -> None:
+    choices = {"model": str(pointwise(tmp_path / "model", classes=4).folder), "vectors": "none", "block_px": 32}
+    whole = change(*scenes, tmp_path / "whole", **choices)
+    for phase in ("segmenting before", "segmenting after"):
+
+        def stop(told: str, done: int, total: int, phase: str = phase) -> None:
+            if told == phase and done > total / 3:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            change(*scenes, tmp_path / "again", progress=stop, **choices)
+        assert list(tmp_path.glob(".again*/shards-*/before-*"))
+    again = change(*scenes, tmp_path / "again", **choices)
+    assert again.summary["shards_reused"] > 0
+    here = {"processes": False, "dashboard_address": None, "n_workers": 1}
+    with distributed.LocalCluster(**here) as cluster, distributed.Client(cluster, set_as_default=False) as client:
+        other = change(*scenes, tmp_path / "other", client=client, **choices)
+    assert "the client given" in other.summary["scheduler"]
+    for name in ("change", "probability"):
+        assert np.array_equal(read(again, name), read(whole, name))
+        assert np.array_equal(read(other, name), read(whole, name))
+    assert np.array_equal(matrix(again), matrix(whole))
+
+
+def test_a_flip_between_unsure_classes_is_no_change(tmp_path: Path) -> None:
+    """Maps of geoglm have their confidence beside them."""
+    before, after = dates()
+    sure = np.full(before.shape, 90, np.uint8)
+    sure[:, 30:] = 45
+    for name, classes in (("one", before), ("two", after)):
+        (tmp_path / name).mkdir()
+        write_map(tmp_path / name / "classes.tif", classes)
+        blocks = array_blocks(sure, "average")
+        write_cog(tmp_path / name / "confidence.tif", sure.shape, GeoRef(UTM, WKT), Layer(("c",), "average"), blocks)
+    paths = [tmp_path / n / "classes.tif" for n in ("one", "two")]
+    there = change(*paths, tmp_path / "there", vectors="none")
+    known = (before != 255) & (after != 255)
+    assert np.array_equal(read(there, "change") % 255 > 0, (before != after) & known & (sure == 90))
+    expected = round(100 * (1 - 2 * 0.9 * 0.05 - 0.05**2))
+    assert set(read(there, "probability")[(before != after) & known & (sure == 90)]) == {expected}
+    back = change(*paths[::-1], tmp_path / "back", vectors="none")
+    assert np.array_equal(matrix(there), matrix(back).T)
+    write_map(tmp_path / "part.tif", before[9:, 7:], place=UTM @ Affine.translation(7, 9))
+    cut = change(tmp_path / "part.tif", paths[1], tmp_path / "cut", vectors="none")
+    flip = ((before != after) & known)[9:, 7:]
+    assert set(read(cut, "probability")[flip & (sure[9:, 7:] == 45)]) == {round(100 * (1 - 0.55 / 2))}
 
 
 def test_what_does_not_go_together_is_refused_in_a_line(tmp_path: Path, scenes: tuple[Path, Path]) -> None:

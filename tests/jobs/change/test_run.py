@@ -175,6 +175,8 @@ def test_the_command_says_what_it_found_and_refuses_in_a_line(tmp_path: Path, sc
         ("no such file", a, tmp_path / "none.tif"),
         ("has 3 bands, not 7", a, b, "--bands", "7"),
         ("no probability", a, b, "--min-probability", "2"),
+        ("scheduler 'far' is unknown", a, b, "--scheduler", "far"),
+        ("memory 400 MB is too little", a, b, "--memory", "400MB"),
         ("needs no model", a, b, "--method", "spectral", "--model", "aerial-landcover"),
     ):
         told = CliRunner().invoke(main, ["change", *map(str, arguments), "-o", str(tmp_path / "no")])
@@ -216,13 +218,50 @@ def test_bright_ground_that_8_bits_cut_off_is_unchanged(tmp_path: Path, scene: n
     assert found.mean() < 0.03
 
 
-def test_a_stopped_run_leaves_nothing_behind(tmp_path: Path, scene: np.ndarray) -> None:
-    def stop(phase: str, done: int, total: int) -> None:
-        if phase == "comparing":
-            raise KeyboardInterrupt
+class Stopped:
+    """A user who stops a run when so many steps of a phase are told."""
 
+    def __init__(self, phase: str, steps: int) -> None:
+        self.phase, self.steps = phase, steps
+
+    def __call__(self, phase: str, done: int, total: int) -> None:
+        if phase == self.phase:
+            self.steps -= 1
+            if not self.steps:
+                raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("phase", "steps", "reused"), [("comparing", 3, 0), ("telling apart", 5, 4), ("writing results", 1, 9)]
+)
+def test_a_stopped_run_is_taken_up_with_the_same_result(
+    tmp_path: Path, scene: np.ndarray, phase: str, steps: int, reused: int
+) -> None:
+    after, choices = later(pasted(scene)[0]), {"block_px": 100, "workers": 1, "vectors": "gpkg"}
+    whole = run(tmp_path, scene, after, **choices)
+    told = {p.name: p.read_bytes() for p in whole.folder.iterdir() if p.suffix in (".tif", ".png")}
+    assert whole.summary["shards_reused"] == 0
+    paths = tmp_path / "before.tif", tmp_path / "after.tif"
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path, scene, scene, progress=stop)
+        change(*paths, tmp_path / "again", progress=Stopped(phase, steps), **choices)
+    assert not (tmp_path / "again").exists()
+    kept = {p.name for p in tmp_path.glob(".again*/shards-*/level-*")}
+    assert len(kept) >= min(steps, 9)
+    again = change(*paths, tmp_path / "again", **choices)
+    assert {n: (again.folder / n).read_bytes() for n in told} == told
+    assert again.summary["change"] == whole.summary["change"]
+    assert again.summary["shards_reused"] >= reused
+    assert not list(tmp_path.glob(".again*"))
+
+
+def test_stopped_before_anything_is_found_or_in_memory_a_run_leaves_nothing_behind(
+    tmp_path: Path, scene: np.ndarray
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, scene, scene, progress=Stopped("looking at both dates", 1))
+    arrays = [geoglm.open_scene(tmp_path / f"{n}.tif") for n in ("before", "after")]
+    with pytest.raises(KeyboardInterrupt):
+        change(*arrays, tmp_path / "out", progress=Stopped("writing results", 1))
     assert {p.name for p in tmp_path.iterdir()} == {"before.tif", "after.tif"}
 
 
