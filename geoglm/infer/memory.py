@@ -39,6 +39,10 @@ class Shrinking:
         """See `Runtime.batch`."""
         return self.runtime.batch
 
+    @batch.setter
+    def batch(self, most: int) -> None:
+        self.runtime.batch = most
+
     def infer(
         self, tiles: NDArray[np.generic], places: NDArray[np.float32] | None = None
     ) -> tuple[NDArray[np.generic], ...]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.labels import Labels
+from geoglm.io.scratch import scratch_array
 from geoglm.io.source import read_padded
 from geoglm.jobs.executors import run_shards
 from geoglm.jobs.network import predictor_of
@@ -111,9 +112,7 @@ def map_of(plan: SegmentPlan, labels: Labels, progress: Callable[[int, int], Non
 
 def _empty(path: Path, plan: SegmentPlan) -> NDArray[np.uint8]:
     """An array in a file, so that a scene larger than memory is no matter; nowhere a class."""
-    array: NDArray[np.uint8] = np.lib.format.open_memmap(
-        path, mode="w+", dtype=np.uint8, shape=plan.source.meta.box.shape
-    )
+    array: NDArray[np.uint8] = scratch_array(path, np.uint8, plan.source.meta.box.shape)
     for box in plan.source.meta.box.blocks(4096):
         array[box.within(plan.source.meta.box)] = INVALID
     return array

@@ -16,6 +16,7 @@ from geoglm.io.cog import Layer, array_blocks, classes_layer, write_cog
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.journal import ShardParts, Stage
 from geoglm.io.pyramid import Gathered
+from geoglm.io.scratch import scratch_array
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.options import Doubt
 from geoglm.stats.area import class_counts
@@ -90,8 +91,7 @@ class Maps:
         """Merge regions smaller than `min_area` m² (pixels where unknown) into their neighbours, and count anew."""
         from geoglm.jobs.vectorize import merge_small  # Numba loads here
 
-        scratch = self.stage.folder / "classes.npy"
-        classes: NDArray[np.uint8] = np.lib.format.open_memmap(scratch, "w+", np.uint8, self.scene.shape)
+        classes: NDArray[np.uint8] = scratch_array(self.stage.folder / "classes.npy", np.uint8, self.scene.shape)
         written = RasterFile(self.path("classes"))
         for box in self.scene.blocks(STRIP_PX):
             classes[box.within(self.scene)] = written.read(box, [0])[0][0]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geoglm.infer.memory import Shrinking
 from geoglm.infer.predict import Predictor
 from geoglm.infer.runtime import Product, Runtime
 from geoglm.io.source import read_glance
@@ -40,7 +41,7 @@ def runtime_of(
         network = plan.package.network()  # before torch is imported: it says what to do where that is missing
         from geoglm.infer.torch_runtime import TorchRuntime
 
-        return TorchRuntime(
+        runtime = TorchRuntime(
             network,
             plan.scaling,
             full_scale=plan.full_scale,
@@ -53,6 +54,7 @@ def runtime_of(
             glance=glance_of(plan),
             doubts=doubts,
         )
+        return Shrinking(runtime)
     from geoglm.infer.openvino_runtime import OpenVinoRuntime
 
     facts = (plan.full_scale, plan.zero, plan.reduce, plan.scaling.stretch, __version__)

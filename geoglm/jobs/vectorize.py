@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from geoglm.errors import OutputError
 from geoglm.io.class_raster import ClassRaster, ConfidenceRaster
+from geoglm.io.commit.draft import drafted
 from geoglm.io.polygon_files import SUFFIXES, write_polygons
 from geoglm.io.polygon_table import Legend, PolygonTable
 from geoglm.jobs.ahead import ahead
@@ -211,20 +212,17 @@ def polygon_file(what: ClassMap, output: Path, options: PolygonOptions, progress
         output: file to write, in the format of its suffix: ``.gpkg``, ``.parquet`` or ``.fgb``. It appears whole.
 
     Raises:
-        OutputError: there is no such format or folder.
+        OutputError: there is no such format or folder, or it cannot be written.
+        OutputBusy: another run is at the same file.
     """
     began = time.monotonic()
     if output.suffix not in SUFFIXES:
         raise OutputError(f"{output}: ends in none of {', '.join(sorted(SUFFIXES))}, which tell the format")
     if not output.parent.is_dir():
         raise OutputError(f"{output.parent}: no such folder; make it first or choose another -o")
-    draft = output.with_name(f".{output.name}.draft{output.suffix}")
-    try:
+    with drafted(output) as draft:
         table, traced = _traced(what, options, progress)
         count = write_polygons(table, ahead(traced), draft)
-        draft.replace(output)
-    finally:
-        draft.unlink(missing_ok=True)
     lacks = what.georef.lacks()
     seconds = time.monotonic() - began
     return VectorizeResult(output, count, what.shape[0] * what.shape[1], seconds, () if lacks is None else (lacks,))
