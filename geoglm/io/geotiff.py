@@ -14,15 +14,15 @@ import numpy as np
 import rasterio
 from affine import Affine
 from numpy.typing import NDArray
+from pyproj.exceptions import ProjError
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, MaskFlags, Resampling
-from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from geoglm.errors import SceneMismatch, SceneUnreadable
 from geoglm.io.emptiness import holds_data
-from geoglm.io.guard.raster import SAFE, admitted, opened_name
+from geoglm.io.guard.raster import SAFE, UNREADABLE, admitted, opened_name
 from geoglm.io.guard.trust import Trust, trust
 from geoglm.io.remote import SceneRef, reading, unreachable
 from geoglm.pixels.valid import valid_pixels
@@ -131,7 +131,7 @@ class RasterFile:
             dtype=dtype,
             bands=_band_names(dataset, numbers),
             nodata=nodata,
-            gsd=ground_sample_distance(georef, dataset.height, dataset.width),
+            gsd=_gsd(georef, dataset, self.path),
             georef=georef,
             block=dataset.block_shapes[0],
             mask=tuple(k for k, there in sources.items() if there),
@@ -224,7 +224,7 @@ def _readable(path: SceneRef) -> Iterator[None]:
     try:
         with rasterio.Env(**SAFE), reading(path):
             yield
-    except (RasterioError, OSError) as error:
+    except UNREADABLE as error:
         cause = error.__cause__ or error
         if not isinstance(path, Path):
             raise unreachable(path, str(cause)) from error
@@ -294,10 +294,22 @@ def _product_tags(dataset: Any) -> list[tuple[str, str]]:
 
 def _factor(dataset: Any, gsd: float, path: SceneRef) -> float:
     """How many of the scene's own pixels a side go into one at another ground sample distance."""
-    own = ground_sample_distance(_georef(dataset), dataset.height, dataset.width)
+    own = _gsd(_georef(dataset), dataset, path)
     if own is None:
         raise SceneMismatch(f"{path}: cannot be resampled to {gsd:g} m: it has no transform and CRS")
     return gsd / own
+
+
+def _gsd(georef: GeoRef, dataset: Any, path: SceneRef) -> float | None:
+    """The ground sample distance, once it is seen that pixels have a size and a place."""
+    t = georef.transform
+    if t is not None and not (all(np.isfinite(n) for n in t) and t.determinant != 0):
+        raise SceneUnreadable(path, f"its transform {tuple(t)[:6]} gives its pixels no size; gdal_edit -a_gt mends it")
+    try:
+        gsd = ground_sample_distance(georef, dataset.height, dataset.width)
+    except ProjError as error:
+        raise SceneUnreadable(path, f"its CRS cannot be used ({error}); gdal_edit -a_srs gives it another") from error
+    return gsd if gsd is not None and 0 < gsd < np.inf else None
 
 
 PLANE = CRS.from_epsg(3857)

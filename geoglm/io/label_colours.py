@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-import warnings
 from pathlib import Path
 
 from geoglm.errors import SceneUnreadable
-from geoglm.io.guard.raster import opened
+from geoglm.io.guard.raster import UNREADABLE, opened
 from geoglm.io.guard.trust import trust
+from geoglm.io.guard.vectors import read_vectors
 
 COLUMNS = ("colour", "color", "colour_hex", "color_hint")
 
 
 def label_colours(path: Path, class_field: str | None, classes: tuple[str, ...]) -> dict[str, str]:
     """Class name → ``#rrggbb``, for the classes whose colour the labels tell; nothing where they tell none."""
-    from rasterio.errors import RasterioIOError
-
     try:
         pairs = _from_legend(path)
-    except (RasterioIOError, SceneUnreadable):
+    except (*UNREADABLE, SceneUnreadable):
         pairs = _from_table(path, class_field, classes)
     return {n: f"#{c.lstrip('#').lower()}" for n, c in pairs if n in classes and re.fullmatch("#?[0-9a-fA-F]{6}", c)}
 
@@ -46,13 +44,7 @@ def _from_legend(path: Path) -> list[tuple[str, str]]:
 
 def _from_table(path: Path, class_field: str | None, classes: tuple[str, ...]) -> list[tuple[str, str]]:
     """From a column called colour or color beside the one that holds the classes."""
-    import geopandas
-
-    with warnings.catch_warnings():
-        # the first is taken, as where the labels themselves are read
-        warnings.filterwarnings("ignore", message="More than one layer")
-        reader = geopandas.read_parquet if path.suffix == ".parquet" else geopandas.read_file
-        frame = reader(path)
+    frame = read_vectors(path)
     column = next((c for c in frame.columns if str(c).lower() in COLUMNS), None)
     if column is None:
         return []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,8 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from geoglm.errors import LabelError
+from geoglm.errors import LabelError, SceneUnreadable
+from geoglm.io.guard.vectors import read_vectors
 from geoglm.io.label_names import match_names, plain
 from geoglm.io.vectors import brought_into
 from geoglm.types import INVALID, PixelBox, SceneMeta
@@ -109,14 +109,8 @@ def _read(path: Path, no_raster: str) -> GeoDataFrame:
     from pyogrio.errors import DataSourceError
 
     try:
-        with warnings.catch_warnings():
-            # of several layers the first is taken; nothing but our own words goes to stderr
-            warnings.filterwarnings("ignore", message="More than one layer")
-            if path.suffix == ".parquet":
-                frame = geopandas.read_parquet(path)
-            else:
-                frame = geopandas.read_file(path, engine="pyogrio")
-    except (DataSourceError, ValueError, OSError) as error:
+        frame = read_vectors(path)
+    except (DataSourceError, SceneUnreadable, ValueError, OSError) as error:
         raise LabelError(f"{path}: can be read neither as a class raster nor as polygons ({no_raster})") from error
     if not isinstance(frame, geopandas.GeoDataFrame):
         raise LabelError(f"{path}: is a table without geometries; labels are polygons or a class raster")

@@ -23,7 +23,7 @@ from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
 from geoglm.errors import LabelError
-from geoglm.io.guard.raster import admitted, opened_name
+from geoglm.io.guard.raster import UNREADABLE, admitted, opened_name
 from geoglm.io.guard.trust import trust
 from geoglm.io.label_names import match_names
 from geoglm.types import INVALID, PixelBox, SceneMeta
@@ -85,7 +85,7 @@ class RasterLabels:
         try:
             dataset = self._dataset()
             return dataset.read(1, window=window), dataset.read_masks(1, window=window) > 0
-        except RasterioError as error:
+        except UNREADABLE as error:
             raise LabelError(
                 f"{self._path}: cannot be read: {' '.join(str(error.__cause__ or error).split())}"
             ) from error

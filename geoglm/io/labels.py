@@ -8,9 +8,9 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.errors import RasterioIOError
 
 from geoglm.errors import LabelError, SceneUnreadable
+from geoglm.io.guard.raster import UNREADABLE
 from geoglm.io.label_polygons import PolygonLabels
 from geoglm.io.label_raster import RasterLabels
 from geoglm.types import INVALID, PixelBox, SceneMeta
@@ -62,7 +62,7 @@ def open_labels(
         raise LabelError(f"{path}: no such file; labels are a class raster or a file of polygons")
     try:
         labels: Labels = RasterLabels(path, meta, classes=classes, rename=rename or {})
-    except (RasterioIOError, SceneUnreadable) as error:
+    except (*UNREADABLE, SceneUnreadable) as error:
         why = " ".join(str(error).split())
         return PolygonLabels(path, meta, class_field, classes=classes, rename=rename or {}, no_raster=why)
     if class_field is not None:

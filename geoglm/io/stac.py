@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from xml.etree import ElementTree as Xml
 
 from geoglm.errors import FileRefused, SceneUnreadable
-from geoglm.io.guard.raster import admitted, opened_name
+from geoglm.io.guard.raster import UNREADABLE, admitted, opened_name
 from geoglm.io.guard.trust import Trust
 from geoglm.io.remote import Remote, reading, unreachable
 
@@ -132,8 +132,6 @@ def _opened(scene: Remote, href: str, trusted: Trust) -> str:
 
 def _looked_at(scene: Remote, file: str, trusted: Trust) -> Asset:
     """The facts of an asset's file."""
-    from rasterio.errors import RasterioError
-
     place = Remote(file)
     drivers = DRIVERS if file.startswith("/vsi") else admitted(Path(file), DRIVERS, trusted)
     try:
@@ -151,7 +149,7 @@ def _looked_at(scene: Remote, file: str, trusted: Trust) -> Asset:
                 tuple(dataset.nodatavals),
                 tuple(zip(dataset.scales, dataset.offsets, strict=True)),
             )
-    except (RasterioError, OSError) as error:
+    except UNREADABLE as error:
         raise unreachable(place, str(error.__cause__ or error)) from error
 
 

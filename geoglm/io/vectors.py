@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,8 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from geoglm.errors import AreaOfInterestError
+from geoglm.errors import AreaOfInterestError, SceneUnreadable
+from geoglm.io.guard.vectors import read_vectors
 from geoglm.types import GeoRef, PixelBox
 
 if TYPE_CHECKING:
@@ -35,11 +35,8 @@ class AreaOfInterest:
         if not path.exists():
             raise AreaOfInterestError(f"{path}: no such file; {option} wants a file with polygons")
         try:
-            with warnings.catch_warnings():
-                # of several layers the first is taken; nothing but our own words goes to stderr
-                warnings.filterwarnings("ignore", message="More than one layer")
-                frame = geopandas.read_file(path, engine="pyogrio")
-        except (DataSourceError, ValueError) as error:
+            frame = read_vectors(path)
+        except (DataSourceError, SceneUnreadable, ValueError, OSError) as error:
             raise AreaOfInterestError(f"{path}: cannot be read as vectors: {' '.join(str(error).split())}") from error
         if not isinstance(frame, geopandas.GeoDataFrame):
             raise AreaOfInterestError(f"{path}: is a table without geometries; {option} wants polygons")

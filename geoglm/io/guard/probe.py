@@ -45,6 +45,9 @@ class Helper:
     def try_out(self, path: Path, drivers: Sequence[str]) -> None:
         """Have the file at `path` opened, once as long as it stays the same.
 
+        Args:
+            drivers: of rasters that may; ``vectors`` alone stands for those of vectors.
+
         Raises:
             SceneUnreadable: GDAL cannot open it.
             FileRefused: GDAL crashed on it, took too much memory or too long.
@@ -127,6 +130,8 @@ def _limit_memory() -> None:
 
 def _tried(reader: Any, request: dict[str, Any]) -> str:
     """Why a file cannot be opened; nothing where it can. That a block cannot be read shows when it is needed."""
+    if request["drivers"] == ["vectors"]:
+        return _tried_vectors(request["name"])
     from rasterio.errors import RasterioError
     from rasterio.windows import Window
 
@@ -141,6 +146,18 @@ def _tried(reader: Any, request: dict[str, Any]) -> str:
             middle = Window(dataset.width // 2, dataset.height // 2, 1, 1)
             dataset.read(1, window=middle)
             dataset.read_masks(1, window=middle)
+    return ""
+
+
+def _tried_vectors(name: str) -> str:
+    """The same for a file of vectors, of which a feature is read."""
+    from pyogrio.errors import DataLayerError, DataSourceError
+    from pyogrio.raw import read
+
+    try:
+        read(name, max_features=1)
+    except (DataSourceError, DataLayerError, ValueError, MemoryError) as error:
+        return str(error) or type(error).__name__
     return ""
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import rasterio
-from rasterio.errors import NotGeoreferencedWarning
+from rasterio._err import CPLE_BaseError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from geoglm.errors import FileRefused, SceneUnreadable
@@ -23,6 +24,9 @@ from geoglm.io.guard.vrt import check_vrt
 
 SAFE = {"GDAL_VRT_ENABLE_PYTHON": "NO", "GDAL_VRT_RAWRASTERBAND_ALLOWED_SOURCE": "SIBLING_OR_CHILD_OF_VRT_PATH"}
 """Settings of GDAL that hold whatever the environment says."""
+
+UNREADABLE = (RasterioError, CPLE_BaseError, OSError)
+"""What rasterio raises of a file that is damaged; the second, its account of GDAL's errors, comes out of properties."""
 
 SIGNED = ("GTiff", "JP2OpenJPEG", "VRT")
 """Drivers whose files are all known by their first bytes: what begins otherwise is none of theirs."""

@@ -6,6 +6,7 @@ item OVERVIEW_FILE, in the file itself or in ``scene.tif.aux.xml``, names a file
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,8 @@ def _is_foreign(file: Path, trust: Trust) -> bool:
 def _beside(path: Path) -> list[Path]:
     """Files in the folder of `path`."""
     try:
-        return [f for f in path.parent.iterdir() if f.name != path.name]
+        with os.scandir(path.parent) as found:
+            return [path.parent / f.name for f in found if f.name != path.name]
     except OSError:  # a folder that may be entered and not listed, which GDAL cannot list either
         return []
 

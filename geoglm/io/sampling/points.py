@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoglm.errors import LabelError
+from geoglm.errors import LabelError, SceneUnreadable
+from geoglm.io.guard.trust import trust
+from geoglm.io.guard.vectors import admitted_vectors
 from geoglm.io.sampling.design import Design, read_design, write_blocks, write_design
 from geoglm.io.styles import sample_style
 from geoglm.types import GeoRef, LandClass, PixelBox
@@ -127,9 +129,10 @@ def read_sample(path: Path, georef: GeoRef, *, field: str) -> LabelledPoints:
     if not path.exists():
         raise LabelError(f"{path}: no such file; geoglm sample makes one")
     try:
+        admitted_vectors(path, trust())
         layers = [str(n) for n in list_layers(path)[:, 0]]
         frame = read_dataframe(path, layer=POINTS if POINTS in layers else layers[0])
-    except (DataSourceError, IndexError) as error:
+    except (DataSourceError, SceneUnreadable, ValueError, IndexError) as error:
         raise LabelError(f"{path}: cannot be read as points: {' '.join(str(error).split())}") from error
     if not isinstance(frame, geopandas.GeoDataFrame) or not len(frame) or set(frame.geom_type) != {"Point"}:
         raise LabelError(f"{path}: holds no points; geoglm sample makes a file of points to label")
