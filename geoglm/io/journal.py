@@ -26,7 +26,7 @@ from geoglm.io.commit.whole import file_facts, sync, sync_folder, write_whole
 
 OUTPUTS = (
     *("classes", "confidence", "probabilities", "entropy", "margin", "polygons", "quicklook", "summary", "manifest"),
-    *("change", "probability", "transitions", "areas", "first-change"),
+    *("change", "probability", "transitions", "flows", "areas", "first-change"),
     *("explanation", "occlusion", "bands", "counterfactual", "context", "importance"),
 )
 """Stems of everything that a run writes; one of a series may have a date behind it."""

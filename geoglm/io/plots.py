@@ -22,3 +22,12 @@ def figure_file(path: Path, size: tuple[float, float], *, dpi: int) -> Iterator[
         # a name may have letters that the font has not
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(path)
+
+
+def rounded(number: float) -> str:
+    """Three digits of a number, and all before the point.
+
+    >>> [rounded(v) for v in (1234.5, 20.449, 0.03)]
+    ['1,234', '20.4', '0.03']
+    """
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"

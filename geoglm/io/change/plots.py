@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoglm.io.plots import figure_file
+from geoglm.io.plots import figure_file, rounded
 from geoglm.io.quicklook import coloured
 from geoglm.types import LandClass
 
@@ -68,7 +68,7 @@ def draw_matrix(path: Path, matrix: NDArray[np.float64], names: Sequence[str], u
         for (row, col), area in np.ndenumerate(matrix):
             if area:
                 colour = "white" if changed[row, col] > 0.6 * top else ("0.45" if row == col else "black")
-                axes.text(col, row, f"{area:.3g}", ha="center", va="center", color=colour, fontsize=8)
+                axes.text(col, row, rounded(area), ha="center", va="center", color=colour, fontsize=8)
         axes.set_xticks(range(len(names)), names, rotation=35, ha="right")
         axes.set_yticks(range(len(names)), names)
         axes.set(xlabel="after", ylabel="before", title=f"What became what, {unit}")
