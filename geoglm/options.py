@@ -104,19 +104,20 @@ def parse_offset(text: str) -> float | Literal["auto"]:
     return value
 
 
-def parse_doubts(text: str | None) -> tuple[Doubt, ...]:
-    """Layers of uncertainty of a list such as ``entropy,margin``.
+def parse_layers(text: str | None) -> tuple[tuple[Doubt, ...], bool]:
+    """Layers of uncertainty of a list such as ``entropy,margin``: those of probabilities, and whether disagreement is.
 
     Raises:
         PlanError: one is unknown.
 
-    >>> parse_doubts("margin, entropy")
-    ('entropy', 'margin')
+    >>> parse_layers("margin, disagreement,entropy")
+    (('entropy', 'margin'), True)
     """
+    known = (*get_args(Doubt), "disagreement")
     asked = {p.strip() for p in (text or "").split(",")} - {""}
-    if wrong := sorted(asked - set(get_args(Doubt))):
-        raise PlanError(f"layer {wrong[0]!r} is unknown; use {' or '.join(get_args(Doubt))}, or both as entropy,margin")
-    return tuple(d for d in get_args(Doubt) if d in asked)
+    if wrong := sorted(asked - set(known)):
+        raise PlanError(f"layer {wrong[0]!r} is unknown; use {', '.join(known)}, or several as entropy,margin")
+    return tuple(d for d in get_args(Doubt) if d in asked), "disagreement" in asked
 
 
 def parse_seconds(text: str | None) -> float | None:
@@ -187,6 +188,7 @@ class SegmentOptions:
         device: ``auto``, ``cpu`` (OpenVINO), ``torch-cpu`` or ``cuda``.
         probabilities: write the probability of every class as well.
         doubts: layers of uncertainty to write as well.
+        disagreement: write that of overlapping tiles as well, see `geoglm.stitch.doubts`.
         vectors: format of the polygons.
         min_area: smallest region kept, m² (pixels where the scene has no CRS).
         aoi: file with polygons; pixels outside are not classified.
@@ -210,6 +212,7 @@ class SegmentOptions:
     device: str = "auto"
     probabilities: bool = False
     doubts: tuple[Doubt, ...] = ()
+    disagreement: bool = False
     vectors: VectorFormat = "gpkg"
     min_area: float = 0.0
     aoi: Path | None = None
@@ -234,6 +237,8 @@ class SegmentOptions:
             raise PlanError("a time budget works with --scheduler threads; leave one of the two out")
         if self.time_budget is not None and self.resample is not None:
             raise PlanError("a time budget chooses the resolution itself; leave --resample out")
+        if self.time_budget is not None and self.disagreement:
+            raise PlanError("with a time budget tiles may be seen more coarsely than others; leave disagreement out")
         if self.device not in ("auto", "cpu", "torch-cpu", "cuda"):
             raise PlanError(f"device {self.device!r} is unknown; use auto, cpu, torch-cpu or cuda")
 

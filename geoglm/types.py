@@ -186,12 +186,15 @@ class Scores:
         confidence: ``(y, x)`` uint8, probability of that class in percent, 255 where invalid.
         probabilities: ``(class, y, x)`` uint8 percent, 255 where invalid; None unless asked for.
         doubts: layers of uncertainty by name, each ``(y, x)`` uint8 percent, 255 where invalid; those asked for.
+        views: what each tile of the box makes of all it reads, its halo included: where, and ``(y, x)`` uint8 class
+            values, 255 where invalid; only where disagreement is asked for.
     """
 
     classes: NDArray[np.uint8]
     confidence: NDArray[np.uint8]
     probabilities: NDArray[np.uint8] | None = None
     doubts: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
+    views: tuple[tuple[PixelBox, NDArray[np.uint8]], ...] = ()
 
     @classmethod
     def nothing(cls, shape: tuple[int, int], *, classes: int | None = None, doubts: Sequence[str] = ()) -> Self:

@@ -159,7 +159,8 @@ main.add_command(vectorize)
 @click.option(
     "--layers",
     help="Also write how unsure each pixel is: entropy (0: one class is sure, 1: all are alike), margin (by how much "
-    "the first class is ahead of the second), or entropy,margin.",
+    "the first class is ahead of the second), disagreement (share of overlapping tiles that say another class), or "
+    "several as entropy,margin.",
 )
 @click.option(
     "--vectors",

@@ -14,7 +14,7 @@ from geoglm.options import (
     SchedulerRule,
     SegmentOptions,
     parse_bands,
-    parse_doubts,
+    parse_layers,
     parse_memory,
     parse_offset,
     parse_scale,
@@ -81,6 +81,7 @@ def scene_argument(given: str) -> SceneRef:
 
 def parsed(given: dict[str, Any]) -> SegmentOptions:
     """Options as typed, as options proven."""
+    doubts, disagreement = parse_layers(given.get("layers"))
     return SegmentOptions(
         model=given["model"],
         bands=parse_bands(given["bands"]),
@@ -96,7 +97,8 @@ def parsed(given: dict[str, Any]) -> SegmentOptions:
         precision=given["precision"],
         device=given["device"],
         probabilities=given.get("probabilities", False),
-        doubts=parse_doubts(given.get("layers")),
+        doubts=doubts,
+        disagreement=disagreement,
         vectors=given.get("vectors", "gpkg"),
         min_area=given.get("min_area", 0.0),
         aoi=given.get("aoi"),

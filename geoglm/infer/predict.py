@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ class Predictor:
         blend_px: half-width of the fade between tiles; 0 cuts them at their cores.
         layers: keep the probability of every class.
         doubts: layers of uncertainty; of tiles that are cut, those that the runtime was made for.
+        views: keep what each tile of a shard makes of all it reads.
         frame: tells the network where each tile lies; None for a network that looks at no more than the tile.
     """
 
@@ -39,6 +40,7 @@ class Predictor:
     layers: bool
     frame: Frame | None = None
     doubts: tuple[Doubt, ...] = ()
+    views: bool = False
 
     def score(self, shard: Shard, pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> Scores:
         """Scores of `shard`.
@@ -67,19 +69,36 @@ class Predictor:
         layers = np.zeros((len(self.values), *shape), np.uint8) if self.layers else None
         doubts: dict[str, NDArray[np.uint8]] = {d: np.zeros(shape, np.uint8) for d in self.doubts}
         into = [classes, confidence, *([] if layers is None else [layers]), *doubts.values()]
+        views: list[tuple[PixelBox, NDArray[np.uint8]]] = []
         busy = (t for t in shard.tiles if valid[t.core.within(shard.read)].any())
         for batch in batches(busy, most=self.runtime.batch):
             answers = self.runtime.infer(_stack(batch, pixels, shard.read), self._places([t.read for t in batch]))
             for target, answer in zip(into, answers, strict=True):
                 for tile, result in zip(batch, answer, strict=True):
                     place_core(target, shard.box, result.astype(np.uint8, copy=False), tile.read, tile.core)
-        return Scores(classes, confidence, layers, doubts)
+            if self.views:
+                views += [self._view(t.read, c, shard, valid) for t, c in zip(batch, answers[0], strict=True)]
+        return Scores(classes, confidence, layers, doubts, tuple(views))
+
+    def _view(
+        self, read: PixelBox, classes: NDArray[np.generic], shard: Shard, valid: NDArray[np.bool_]
+    ) -> tuple[PixelBox, NDArray[np.uint8]]:
+        """The part of the scene that a tile reads, and the class values that it makes of it."""
+        there = read.clip(self.scene)
+        values = np.array(self.values, np.uint8)[classes[there.within(read)].astype(np.uint8, copy=False)]
+        return there, np.where(valid[there.within(shard.read)], values, np.uint8(INVALID))
 
     def _blended(self, shard: Shard, pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> Scores:
+        views: list[tuple[PixelBox, NDArray[np.uint8]]] = []
+        seen = [t for t in shard.tiles if valid[t.core.within(shard.read)].any()]
+        own = [t.read for t in seen if self.views and _within(t.core, shard.box)]
+
         def probabilities(read: PixelBox) -> NDArray[np.float32]:
             tile = pixels[(..., *read.within(shard.read))][None]
             (answer,) = self.runtime.infer(tile, self._places([read]))
             scores: NDArray[np.float32] = answer[0].astype(np.float32, copy=False)
+            if read in own:
+                views.append(self._view(read, scores.argmax(axis=0), shard, valid))
             return scores
 
         total = blend_tiles(
@@ -90,11 +109,16 @@ class Predictor:
             classes=len(self.values),
             halo=self.blend_px,
         )
-        return scores_of(total, keep=self.layers, doubts=self.doubts)
+        return replace(scores_of(total, keep=self.layers, doubts=self.doubts), views=tuple(views))
 
     def _places(self, reads: list[PixelBox]) -> NDArray[np.float32] | None:
         """``(n, 5)`` places of read boxes, where the network wants them."""
         return None if self.frame is None else np.stack([self.frame.place(r) for r in reads])
+
+
+def _within(core: PixelBox, box: PixelBox) -> bool:
+    """Whether a tile is one of the shard's own, not of those around it."""
+    return box.top <= core.top < box.bottom and box.left <= core.left < box.right
 
 
 def _stack(batch: list[Tile], pixels: NDArray[np.generic], read: PixelBox) -> NDArray[np.generic]:

@@ -75,6 +75,34 @@ def pack(plane: Plane, values: NDArray[np.uint8], box: PixelBox, scene: PixelBox
     return parts
 
 
+def pack_view(values: NDArray[np.uint8], box: PixelBox, scene: PixelBox) -> dict[str, bytes]:
+    """What a tile makes of all it reads, cut at blocks and compressed, by name.
+
+    Args:
+        values: ``(y, x)`` uint8 of `box`, which lies inside the scene.
+    """
+    cuts = ((place, place.box.clip(box)) for place in blocks_of(box, scene))
+    return {_view(box, place): compressed(values[inside.within(box)]) for place, inside in cuts}
+
+
+def opened_view(box: PixelBox, place: Place, parts: Mapping[str, bytes]) -> tuple[PixelBox, NDArray[np.uint8]] | None:
+    """The part of a tile's view that lies in a block, and where that is; None where the shard has none of that tile."""
+    if (name := _view(box, place)) not in parts:
+        return None
+    inside = place.box.clip(box)
+    return inside, np.frombuffer(isal_zlib.decompress(parts[name]), np.uint8).reshape(inside.shape)
+
+
+def _view(box: PixelBox, place: Place) -> str:
+    return f"view/{box.top}-{box.left}/{place.row}-{place.col}"
+
+
+def opened(block: bytes, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """The pixels of a block that is compressed, without those that only fill it up."""
+    square = np.frombuffer(isal_zlib.decompress(block), np.uint8).reshape(BLOCK_PX, BLOCK_PX)
+    return square[: shape[0], : shape[1]]
+
+
 def padded(cut: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A whole block of one that the scene ends in."""
     if cut.shape == (BLOCK_PX, BLOCK_PX):

@@ -25,7 +25,8 @@ from geoglm.io.commit.publish import MANIFEST, Move, finish, publish
 from geoglm.io.commit.whole import file_facts, sync, sync_folder, write_whole
 
 OUTPUTS = (
-    *("classes", "confidence", "probabilities", "entropy", "margin", "polygons", "quicklook", "summary", "manifest"),
+    *("classes", "confidence", "probabilities", "entropy", "margin", "disagreement"),
+    *("polygons", "quicklook", "summary", "manifest"),
     *("change", "probability", "transitions", "flows", "areas", "first-change"),
     *("explanation", "occlusion", "bands", "counterfactual", "context", "importance"),
 )

@@ -74,7 +74,7 @@ def cost_of(meta: SceneMeta, package: ModelPackage, options: SegmentOptions, *, 
         network = card.graph.bytes_px
     elif reduce > 1:
         network = network / reduce**2 + 8 * len(card.bands) + 2 * kinds
-    layers = (kinds if options.probabilities else 0) + len(options.doubts)
+    layers = (kinds if options.probabilities else 0) + len(options.doubts) + 2 * options.disagreement
     stored = meta.box.area * len(meta.bands) * np.dtype(meta.dtype).itemsize
     return TileCost(
         base_bytes=BASE_BYTES + min(GDAL_CACHE_BYTES, stored),

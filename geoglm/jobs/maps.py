@@ -11,17 +11,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from geoglm.io.blocks import Place, Plane, gathered, pack
+from geoglm.io.blocks import Place, Plane, compressed, gathered, opened, opened_view, pack, pack_view, padded
 from geoglm.io.cog import Layer, array_blocks, classes_layer, write_cog
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.journal import ShardParts, Stage
 from geoglm.io.pyramid import Gathered
 from geoglm.io.scratch import scratch_array
 from geoglm.jobs.plan import SegmentPlan
-from geoglm.options import Doubt
 from geoglm.stats.area import class_counts
+from geoglm.stitch.doubts import disagreement
+from geoglm.stitch.overviews import halved
 from geoglm.tiling.shards import Shard
-from geoglm.types import PixelBox, Scores
+from geoglm.types import INVALID, PixelBox, Scores
 
 OPEN_SHARDS = 64
 """Shards whose files are open at a time while blocks are gathered."""
@@ -30,9 +31,10 @@ STRIP_PX = 2048
 """Side of the boxes in which a finished map is read again."""
 
 
-UNITS: dict[Doubt, str] = {
+UNITS = {
     "entropy": "Shannon entropy of the probabilities of all classes, as a share of the most there can be",
     "margin": "probability of the first class less that of the second",
+    "disagreement": "share of the tiles that see a pixel, two at least, which make another class of it than the map",
 }
 """What a layer of uncertainty holds, 0 to 1."""
 
@@ -52,7 +54,8 @@ class Maps:
         self.layers = {"classes": classes_layer(scheme), "confidence": Layer(("confidence",), "average", scale=0.01)}
         if plan.options.probabilities:
             self.layers["probabilities"] = Layer(tuple(c.name for c in scheme), "average", scale=0.01)
-        self.layers |= {d: Layer((d,), "average", tags={"UNIT": UNITS[d]}, scale=0.01) for d in plan.options.doubts}
+        doubts = [*plan.options.doubts, *(["disagreement"] if plan.options.disagreement else [])]
+        self.layers |= {d: Layer((d,), "average", tags={"UNIT": UNITS[d]}, scale=0.01) for d in doubts}
         self._tops, self._lefts = ([0, *accumulate(lengths)] for lengths in plan.layout.chunks)
         self._parts = lru_cache(OPEN_SHARDS)(self._opened)
 
@@ -63,9 +66,11 @@ class Maps:
             bands["probabilities"] = scores.probabilities
         bands |= {name: doubt[None] for name, doubt in scores.doubts.items()}
         parts = {"counts": class_counts(scores.classes, self.values).tobytes()}
-        for name, layer in self.layers.items():
-            for plane, values in zip(layer.planes(name), bands[name], strict=True):
-                parts |= pack(plane, values, shard.box, self.scene)
+        for name, values in bands.items():
+            for plane, band in zip(self.layers[name].planes(name), values, strict=True):
+                parts |= pack(plane, band, shard.box, self.scene)
+        for box, view in scores.views:
+            parts |= pack_view(view, box, self.scene)
         self.stage.save_shard(shard.name, parts)
 
     def write(self, progress: Callable[[int, int], None]) -> None:
@@ -76,7 +81,8 @@ class Maps:
         """
         total = self.scene.area * len(self.layers)
         for number, (name, layer) in enumerate(self.layers.items()):
-            self._write(name, partial(self._block, layer.planes(name)))
+            block = self._disagreeing if name == "disagreement" else partial(self._block, layer.planes(name))
+            self._write(name, block)
             progress((number + 1) * self.scene.area, total)
 
     def _write(self, name: str, block: Callable[[int, Place], Gathered]) -> None:
@@ -118,6 +124,20 @@ class Maps:
 
     def _block(self, planes: Sequence[Plane], band: int, place: Place) -> Gathered:
         return gathered(planes[band], place, dict(self._meeting(place.box)))
+
+    def _disagreeing(self, band: int, place: Place) -> Gathered:
+        """A block of disagreement, of the classes of the map and of what all tiles have seen that read some of it."""
+        classes = self._block(self.layers["classes"].planes("classes"), 0, place)
+        if classes is None:
+            return None
+        layout = self.plan.layout
+        views = (
+            opened_view(tile.read.clip(self.scene), place, self._parts(*layout.owner(tile)))
+            for tile in layout.grid.reading(place.box)
+        )
+        found = disagreement(opened(classes[0], place.box.shape), place.box, (v for v in views if v is not None))
+        square = padded(found)
+        return None if (square == INVALID).all() else (compressed(square), halved(square, "average"))
 
     def _opened(self, row: int, col: int) -> ShardParts:
         return self.stage.load_shard(self.plan.layout.shard(row, col).name)

@@ -16,6 +16,7 @@ from geoglm.jobs.cache import cache_folder
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.options import Doubt
 from geoglm.pixels.scale import NetworkDtype, network_dtype
+from geoglm.tiling.patch import at_once
 from geoglm.tiling.place import Frame
 from geoglm.version import __version__
 
@@ -67,7 +68,7 @@ def runtime_of(
         temperature=card.temperature,
         dtype=dtype or network_dtype(plan.source.meta.dtype),
         precision=plan.options.precision,
-        streams=plan.workers,
+        streams=at_once(patch, plan.workers),
         cache=cache_folder(),
         glance=glance_of(plan),
         doubts=doubts,
@@ -87,8 +88,8 @@ def _graph_of(plan: SegmentPlan) -> Any:
     return LogitsGraph(network, plan.scaling, plan.full_scale, reduce=plan.reduce)
 
 
-def predictor_of(plan: SegmentPlan, *, layers: bool, doubts: tuple[Doubt, ...] = ()) -> Predictor:
-    """Ready to score shards, with every probability if `layers`, and with layers of uncertainty."""
+def predictor_of(plan: SegmentPlan, *, layers: bool, doubts: tuple[Doubt, ...] = (), views: bool = False) -> Predictor:
+    """Ready to score shards, with every probability if `layers`, layers of uncertainty, and the `views` of tiles."""
     product: Product = "float" if plan.blend_px else ("percent" if layers else "map")
     meta = plan.source.meta
     return Predictor(
@@ -99,4 +100,5 @@ def predictor_of(plan: SegmentPlan, *, layers: bool, doubts: tuple[Doubt, ...] =
         layers=layers,
         frame=Frame(meta.box, meta.gsd, plan.reduce) if plan.package.card.summary_size else None,
         doubts=doubts,
+        views=views,
     )

@@ -80,6 +80,7 @@ class SegmentPlan:
             self.device,
             self.options.probabilities,
             self.options.doubts,
+            self.options.disagreement,
             self.options.resample,
             self.options.time_budget,
             None if self.options.aoi is None else _stamp(self.options.aoi),

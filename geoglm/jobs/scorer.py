@@ -132,7 +132,8 @@ class PackedScorer:
 
 def _predictor_of(plan: SegmentPlan) -> Predictor:
     """Ready to score shards with all that the plan's options ask for."""
-    return predictor_of(plan, layers=plan.options.probabilities, doubts=plan.options.doubts)
+    asked = plan.options
+    return predictor_of(plan, layers=asked.probabilities, doubts=asked.doubts, views=asked.disagreement)
 
 
 _unpacked: dict[str, ShardScorer] = {}

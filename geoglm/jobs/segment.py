@@ -399,7 +399,7 @@ class _Run:
         """QGIS styles beside the outputs."""
         drafts = self.stage.drafts
         (drafts / "classes.qml").write_text(classes_style(self.scheme), encoding="utf-8")
-        for name in ("confidence", *self.plan.options.doubts):
+        for name in [n for n in self.maps.layers if n not in ("classes", "probabilities")]:
             (drafts / f"{name}.qml").write_text(confidence_style(), encoding="utf-8")
         if self.plan.options.vectors != "none":
             (drafts / "polygons.qml").write_text(polygons_style(self.scheme), encoding="utf-8")

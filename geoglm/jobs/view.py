@@ -9,6 +9,7 @@ import dask
 import dask.array as da
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from geoglm.errors import GeoglmError
 from geoglm.io.geotiff import RasterFile
@@ -20,12 +21,13 @@ from geoglm.jobs.maps import UNITS
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.jobs.planning import make_plan
 from geoglm.jobs.scorer import ShardScorer
-from geoglm.options import HaloRule, PatchRule, SegmentOptions, parse_doubts, parse_memory, parse_scale
+from geoglm.options import HaloRule, PatchRule, SegmentOptions, parse_layers, parse_memory, parse_scale
 from geoglm.registry.catalog import find
 from geoglm.registry.package import ModelPackage
+from geoglm.stitch.doubts import disagreement
 from geoglm.tiling.grid import TileGrid
 from geoglm.tiling.shards import ShardLayout
-from geoglm.types import INVALID
+from geoglm.types import INVALID, PixelBox, Scores
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -98,19 +100,20 @@ def segment(
         precision: ``auto``, ``f32`` or ``bf16``.
         device: ``auto``, ``cpu``, ``torch-cpu`` or ``cuda``.
         probabilities: add the probability of every class.
-        layers: of uncertainty, ``entropy``, ``margin`` or ``entropy,margin``.
+        layers: of uncertainty, some of ``entropy,margin,disagreement``.
         client: of a dask cluster: its workers begin to score the shards at once, each with a network of its own, and
             keep the scores until they are looked at. They open the scene by its path.
 
     Returns:
         ``classes`` uint8 ``(y, x)`` with 255 where there is no data, ``confidence`` float32 ``(y, x)`` in 0…1
-        with NaN there, and if asked for ``probabilities`` float32 ``(class, y, x)``, ``entropy`` and ``margin``
-        float32 ``(y, x)`` in 0…1 (see `geoglm.stitch.doubts`). The legend is in ``classes.attrs`` as CF flags, the
-        plan in ``attrs``.
+        with NaN there, and if asked for ``probabilities`` float32 ``(class, y, x)``, ``entropy``, ``margin``
+        and ``disagreement`` float32 ``(y, x)`` in 0…1 (see `geoglm.stitch.doubts`). The legend is in
+        ``classes.attrs`` as CF flags, the plan in ``attrs``.
 
     Raises:
         GeoglmError: of the kind that says what does not fit.
     """
+    doubts, disagree = parse_layers(layers)
     options = SegmentOptions(
         model=model,
         bands=bands,
@@ -125,7 +128,8 @@ def segment(
         precision=precision,  # type: ignore[arg-type]  # checked at birth
         device=device,
         probabilities=probabilities,
-        doubts=parse_doubts(layers),
+        doubts=doubts,
+        disagreement=disagree,
     )
     if not isinstance(scene, str | Path | xr.DataArray):
         raise GeoglmError(f"segment wants a path or a (band, y, x) DataArray, not {type(scene).__name__}")
@@ -178,11 +182,25 @@ def _lazy_map(plan: SegmentPlan) -> xr.Dataset:
             coords={"class": [c.name for c in card.classes]},
         )
         maps["probabilities"] = located(every, meta.georef)
-    for name in plan.options.doubts:
-        values = xr.DataArray(share(doubt(name)), dims=("y", "x"), attrs={"long_name": UNITS[name], "units": "1"})
+
+    def views(i: int, j: int) -> Any:
+        """The disagreement of a chunk, of its own scores and of those of all shards whose tiles read some of it."""
+        box = plan.layout.shard(i, j).box
+        near = sorted({plan.layout.owner(t) for t in plan.layout.grid.reading(box)})
+        return dask.delayed(_disagreeing, pure=False)(scores[i, j], box, [scores[n] for n in near])
+
+    doubts: dict[str, da.Array] = {name: doubt(name) for name in plan.options.doubts}
+    if plan.options.disagreement:
+        doubts["disagreement"] = lazy_blocks(chunks, views, np.empty((0, 0), np.uint8))
+    for name, percent in doubts.items():
+        values = xr.DataArray(share(percent), dims=("y", "x"), attrs={"long_name": UNITS[name], "units": "1"})
         maps[name] = located(values, meta.georef)
     attrs: dict[str, Any] = {"model": card.name, "scene": meta.name, "notes": list(plan.notes)}
     return xr.Dataset(maps, attrs=attrs | {"plan": str(plan.describe())})
+
+
+def _disagreeing(scores: Scores, box: PixelBox, near: list[Scores]) -> NDArray[np.uint8]:
+    return disagreement(scores.classes, box, (view for s in near for view in s.views))
 
 
 def load_model(name: str) -> ModelPackage:

@@ -3,15 +3,20 @@
 *Entropy* is Shannon's, ``−Σ p log p``, as a share of the most there can be, ``log K`` for K classes: 0 where one class
 is sure, 1 where all are equally likely (Shannon 1948, doi 10.1002/j.1538-7305.1948.tb01338.x). *Margin* is the
 probability of the first class less that of the second: 0 where the two are tied, 1 where the first is sure.
+*Disagreement* is of tiles: their halos overlap, so that some pixels are seen by two of them or more, and it is the
+share of these that make another class of a pixel than the map does. Where it is not 0, what the model says hangs on how
+far it sees.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from geoglm.types import INVALID, PixelBox
 
 
 def entropy(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -49,3 +54,29 @@ def doubt_of(name: str, probabilities: NDArray[np.float32]) -> NDArray[np.uint8]
     """A layer of `DOUBTS` in percent, ``(y, x)`` uint8, of ``(class, y, x)`` probabilities."""
     percent: NDArray[np.uint8] = np.rint(DOUBTS[name](probabilities) * 100).astype(np.uint8)
     return percent
+
+
+def disagreement(
+    classes: NDArray[np.uint8], box: PixelBox, views: Iterable[tuple[PixelBox, NDArray[np.uint8]]]
+) -> NDArray[np.uint8]:
+    """The share of tiles that make another class of a pixel than the map does.
+
+    Args:
+        classes: ``(y, x)`` of the map, 255 where invalid.
+        box: where that lies.
+        views: where each tile has seen, and the classes ``(y, x)`` it made of that, 255 where invalid; those that do
+            not meet the box do not matter.
+
+    Returns:
+        percent ``(y, x)``, 255 where fewer than two tiles have seen a valid pixel.
+    """
+    seen, differ = np.zeros((2, *classes.shape), np.uint16)
+    for where, view in views:
+        if where.top >= box.bottom or where.bottom <= box.top or where.left >= box.right or where.right <= box.left:
+            continue
+        part = where.clip(box)
+        here, there = part.within(box), view[part.within(where)]
+        seen[here] += there != INVALID
+        differ[here] += (there != INVALID) & (there != classes[here])
+    share = np.rint(100 * differ / np.maximum(seen, 1)).astype(np.uint8)
+    return np.where((seen > 1) & (classes != INVALID), share, np.uint8(INVALID))

@@ -91,6 +91,10 @@ class Axis:
             return self.length
         return (self.start(index - 1) + self.patch + self.start(index)) // 2
 
+    def reading(self, start: int, stop: int) -> list[int]:
+        """The tiles that read some of ``[start, stop)``."""
+        return [k for k in range(self.count) if self.start(k) < stop and self.start(k) + self.patch > start]
+
     def tile(self, index: int) -> AxisTile:
         """Tile `index`; it may stop behind the scene by less than one stride."""
         start = self.start(index)
@@ -141,6 +145,12 @@ class TileGrid:
             PixelBox(down.start, across.start, down.stop, across.stop),
             PixelBox(down.core_start, across.core_start, down.core_stop, across.core_stop),
         )
+
+    def reading(self, box: PixelBox) -> Iterator[Tile]:
+        """The tiles whose read boxes meet `box`."""
+        for row in self.rows.reading(box.top, box.bottom):
+            for col in self.cols.reading(box.left, box.right):
+                yield self.tile(row, col)
 
     def __iter__(self) -> Iterator[Tile]:
         for row in range(self.rows.count):

@@ -81,6 +81,10 @@ class ShardLayout:
         widths = tuple(self.shard(0, c).box.width for c in range(across))
         return heights, widths
 
+    def owner(self, tile: Tile) -> tuple[int, int]:
+        """Row and column of the shard whose box holds the core of `tile`."""
+        return tile.row // self.tiles_down, tile.col // self.tiles_across
+
     def shard(self, row: int, col: int) -> Shard:
         """The shard in row `row` and column `col` of the layout."""
         rows, cols = self.grid.shape
