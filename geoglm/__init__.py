@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from geoglm.jobs.evaluate import evaluate
     from geoglm.jobs.explain.run import explain
     from geoglm.jobs.polygons import vectorize
+    from geoglm.jobs.report.make import report
     from geoglm.jobs.sampling.assess import assess
     from geoglm.jobs.sampling.draw import sample
     from geoglm.jobs.segment import segment_file
@@ -37,6 +38,7 @@ __all__ = [
     "explain",
     "load_model",
     "open_scene",
+    "report",
     "sample",
     "segment",
     "segment_file",
@@ -53,6 +55,7 @@ _HOMES = {
     "explain": "geoglm.jobs.explain.run",
     "load_model": "geoglm.jobs.view",
     "open_scene": "geoglm.jobs.view",
+    "report": "geoglm.jobs.report.make",
     "sample": "geoglm.jobs.sampling.draw",
     "segment": "geoglm.jobs.view",
     "segment_file": "geoglm.jobs.segment",

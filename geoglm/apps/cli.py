@@ -22,6 +22,7 @@ from geoglm.apps.cli_explain import explain
 from geoglm.apps.cli_export import export
 from geoglm.apps.cli_models import models
 from geoglm.apps.cli_options import parsed, plan_options, scene_argument
+from geoglm.apps.cli_report import report
 from geoglm.apps.cli_series import series
 from geoglm.apps.cli_train import train
 from geoglm.apps.cli_vectorize import vectorize
@@ -132,6 +133,7 @@ def main() -> None:
     geoglm change A.tif B.tif     what changed between two dates of one place
     geoglm explain scene.tif      why a model maps a place, or the whole scene, as it does
     geoglm series A.tif B.tif ... a place on three or more dates, and when it changed
+    geoglm report FOLDER          results as one page, to be read, printed or mailed
     geoglm doctor                 whether this machine has all that geoglm needs, and how fast it is
     """
 
@@ -145,6 +147,7 @@ main.add_command(sample)
 main.add_command(assess)
 main.add_command(change)
 main.add_command(series)
+main.add_command(report)
 main.add_command(train)
 main.add_command(vectorize)
 
