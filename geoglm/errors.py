@@ -8,6 +8,7 @@ GeoglmError
 │   ├── SceneChanged      another one than when the run began
 │   └── SceneMismatch     readable, but not what the model takes
 ├── FileRefused           a file that might do harm, or is of a kind that is not opened
+├── ProjUnusable          no database that tells what a CRS is
 ├── ModelError            the model package
 │   ├── UnknownModel      no package of that name
 │   ├── BadPackage        the package is damaged or inconsistent
@@ -97,6 +98,19 @@ class SceneChanged(SceneError):
 
     def __str__(self) -> str:
         return f"{self.args[0]}: was changed or replaced while it was read; run the same command again when it is whole"
+
+
+class ProjUnusable(GeoglmError):
+    """PROJ has no database, or one of another version: no CRS would be understood."""
+
+    def __init__(self, strays: dict[str, str]) -> None:
+        super().__init__(strays)
+
+    def __str__(self) -> str:
+        if not self.args[0]:
+            return "PROJ finds no database, so no CRS is understood; reinstall rasterio"
+        told = " and ".join(f"{name}={place}" for name, place in self.args[0].items())
+        return f"{told}: GDAL finds no PROJ database there that it can use, so no CRS is understood; unset it"
 
 
 class ModelError(GeoglmError):

@@ -24,6 +24,7 @@ from geoglm.errors import SceneMismatch, SceneUnreadable
 from geoglm.io.emptiness import holds_data
 from geoglm.io.guard.raster import SAFE, UNREADABLE, admitted, opened_name
 from geoglm.io.guard.trust import Trust, trust
+from geoglm.io.proj import check_proj
 from geoglm.io.remote import SceneRef, reading, unreachable
 from geoglm.pixels.valid import valid_pixels
 from geoglm.stats.area import ground_sample_distance
@@ -60,6 +61,7 @@ class RasterFile:
     def __init__(
         self, path: SceneRef, *, resample: float | None = None, zoom: float = 1.0, trusted: Trust | None = None
     ) -> None:
+        check_proj()
         self._trust = trusted or trust()
         self._name, self._drivers = _let_in(path, self._trust)
         self.facts = {} if isinstance(path, Path) else path.facts()
@@ -312,8 +314,8 @@ def _gsd(georef: GeoRef, dataset: Any, path: SceneRef) -> float | None:
     return gsd if gsd is not None and 0 < gsd < np.inf else None
 
 
-PLANE = CRS.from_epsg(3857)
-"""Stands for the CRS that a scene does not name, while it is resampled."""
+PLANE = 3857
+"""EPSG code that stands for the CRS which a scene does not name, while it is resampled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +345,7 @@ class Grid:
     def view(self, dataset: Any) -> WarpedVRT:
         """The scene on this grid: means where it is coarser, bilinear where it is finer."""
         covered = dataset.nodata is not None and MaskFlags.nodata in dataset.mask_flag_enums[0]
-        crs = dataset.crs or PLANE
+        crs = dataset.crs or CRS.from_epsg(PLANE)
         # a plane with y upwards serves a scene that lies nowhere
         own = Affine.scale(1, -1) if dataset.transform == Affine.identity() else dataset.transform
         return WarpedVRT(
