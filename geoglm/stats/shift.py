@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import fft2, ifft2
+from scipy.fft import irfft2, rfft2
 
 from geoglm.types import PixelBox
 
@@ -87,28 +87,49 @@ def tile_shift(
 
 
 def _peak(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[float, float]:
-    """Where the phase correlation of two images ``(y, x)`` is greatest, rows and columns."""
-    crossed = np.conj(fft2(first)) * fft2(second)
-    waves = [np.fft.fftfreq(n) for n in first.shape]
+    """Where the phase correlation of two images ``(y, x)`` is greatest, rows and columns.
+
+    Images are real, so that half of the waves tells all; those that stand for two count twice. The peak is wide, so
+    that it is looked for in tenths of a pixel first.
+    """
+    height, width = first.shape
+    one, two = rfft2(np.stack([first, second]))
+    crossed = np.conj(one) * two
+    waves = np.fft.fftfreq(height), np.fft.rfftfreq(width)
     soft = [np.exp(-2 * (np.pi * SOFTENED_PX * f) ** 2) for f in waves]
     strength = np.abs(crossed)
     crossed *= np.outer(*soft) / np.maximum(strength, 1e-12 * strength.max())
-    coarse = np.unravel_index(ifft2(crossed).real.argmax(), first.shape)
+    coarse = np.unravel_index(irfft2(crossed, first.shape).argmax(), first.shape)
     whole = [(int(k) + n // 2) % n - n // 2 for k, n in zip(coarse, first.shape, strict=True)]
-    fine = [k + np.arange(-FINE, FINE + 1) / FINE for k in whole]
-    down, across = (np.exp(2j * np.pi * np.outer(at, f)) for at, f in zip(fine, waves, strict=True))
-    row, col = np.unravel_index((down @ crossed @ across.T).real.argmax(), (2 * FINE + 1,) * 2)
-    return float(fine[0][row]), float(fine[1][col])
+    alone = (waves[1] == 0) | (waves[1] == 0.5)
+    crossed *= np.where(alone, 1, 2)
+    peak = whole[0], whole[1]
+    for reach, steps in ((1.0, FINE // 5), (0.2, FINE)):
+        peak = _finer(crossed, waves, peak, np.arange(-round(reach * steps), round(reach * steps) + 1) / steps)
+    return peak
+
+
+def _finer(
+    crossed: NDArray[np.complex128],
+    waves: tuple[NDArray[np.floating], NDArray[np.floating]],
+    peak: tuple[float, float],
+    away: NDArray[np.float64],
+) -> tuple[float, float]:
+    """Where, of all steps `away` from `peak`, the correlation is greatest."""
+    places = [p + away for p in peak]
+    down, across = (np.exp(2j * np.pi * np.outer(at, f)) for at, f in zip(places, waves, strict=True))
+    row, col = np.unravel_index((down @ crossed @ across.T).real.argmax(), (len(away),) * 2)
+    return float(places[0][row]), float(places[1][col])
 
 
 def _grey(pixels: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
     """``(y, x)`` mean of the bands, each brought to mean 0 and deviation 1; 0 where there is no data."""
-    flat = pixels[:, valid].astype(np.float64)
-    flat -= flat.mean(axis=1, keepdims=True)
-    deviation = flat.std(axis=1, keepdims=True)
-    flat = np.divide(flat, deviation, out=np.zeros_like(flat), where=deviation > 0)
-    grey = np.zeros(valid.shape)
-    grey[valid] = flat.mean(axis=0)
+    grey, everywhere = np.zeros(valid.shape), valid.all()
+    for band in pixels:
+        flat = (band if everywhere else band[valid]).astype(np.float64)
+        flat -= flat.mean()
+        if deviation := flat.std():
+            grey[... if everywhere else valid] += flat / (deviation * len(pixels))
     return grey
 
 
