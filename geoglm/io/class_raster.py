@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoglm.errors import SceneMismatch
-from geoglm.io.geotiff import DRIVERS, RasterFile
-from geoglm.io.guard.raster import opened
-from geoglm.io.guard.trust import trust
+from geoglm.io.geotiff import RasterFile
 from geoglm.io.label_names import plain
+from geoglm.io.legend import own_legend
 from geoglm.io.polygon_table import Legend
-from geoglm.types import INVALID, LandClass, PixelBox, SceneMeta
+from geoglm.types import INVALID, PixelBox, SceneMeta
 
 BLOCK_PX = 1 << 23
 """Pixels read at a time, about."""
@@ -44,21 +42,12 @@ class ClassRaster:
         self.meta: SceneMeta = self._file.meta
         if len(self.meta.bands) > 1:
             raise SceneMismatch(f"{path}: has {len(self.meta.bands)} bands; a class raster has one")
-        self.classes = self._named()
+        self.classes = own_legend(path)
         self._plain = self.meta.dtype == "uint8" and self.meta.nodata == (INVALID,)
         values = np.arange(256) if self._plain else self._values()
         self.legend = Legend.of(self.classes, (*values.tolist(), *[0] * (256 - len(values))))
         self._values_there = values
         self.kept = self._chosen(keep)
-
-    def _named(self) -> tuple[LandClass, ...]:
-        """The legend that geoglm writes into its maps; empty for other rasters."""
-        with opened(self.path, DRIVERS, trust()) as file:
-            text = file.tags().get("CLASSES", "[]")
-        try:
-            return tuple(LandClass(int(c["value"]), str(c["name"]), str(c["colour"])) for c in json.loads(text))
-        except (ValueError, TypeError, KeyError):
-            return ()
 
     def _blocks(self) -> Iterator[tuple[NDArray[np.generic], NDArray[np.bool_]]]:
         """Values and validity, some rows at a time."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 from geoglm.errors import SceneUnreadable
-from geoglm.io.guard.raster import UNREADABLE, opened
-from geoglm.io.guard.trust import trust
+from geoglm.io.guard.raster import UNREADABLE
 from geoglm.io.guard.vectors import read_vectors
+from geoglm.io.legend import own_legend
 
 COLUMNS = ("colour", "color", "colour_hex", "color_hint")
 
@@ -17,7 +16,7 @@ COLUMNS = ("colour", "color", "colour_hex", "color_hint")
 def label_colours(path: Path, class_field: str | None, classes: tuple[str, ...]) -> dict[str, str]:
     """Class name → ``#rrggbb``, for the classes whose colour the labels tell; nothing where they tell none."""
     try:
-        pairs = _from_legend(path)
+        pairs = [(c.name, c.colour) for c in own_legend(path)]
     except (*UNREADABLE, SceneUnreadable):
         pairs = _from_table(path, class_field, classes)
     return {n: f"#{c.lstrip('#').lower()}" for n, c in pairs if n in classes and re.fullmatch("#?[0-9a-fA-F]{6}", c)}
@@ -28,18 +27,6 @@ def spread_colour(place: int, count: int) -> str:
     from colorsys import hls_to_rgb
 
     return "#" + "".join(f"{round(255 * v):02x}" for v in hls_to_rgb(place / count, 0.45, 0.6))
-
-
-def _from_legend(path: Path) -> list[tuple[str, str]]:
-    """From the legend that `geoglm segment` writes into ``classes.tif``."""
-    from geoglm.io.label_raster import DRIVERS
-
-    with opened(path, DRIVERS, trust()) as file:
-        text = file.tags().get("CLASSES", "[]")
-    try:
-        return [(str(c["name"]), str(c["colour"])) for c in json.loads(text)]
-    except (ValueError, TypeError, KeyError):
-        return []
 
 
 def _from_table(path: Path, class_field: str | None, classes: tuple[str, ...]) -> list[tuple[str, str]]:

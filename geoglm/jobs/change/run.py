@@ -19,6 +19,7 @@ from geoglm.errors import GeoglmError, OutputError
 from geoglm.io.change.scene_pair import ScenePair
 from geoglm.io.geotiff import RasterFile, scene_files
 from geoglm.io.journal import OUTPUTS, DamagedShard, Stage
+from geoglm.io.legend import own_legend
 from geoglm.io.quicklook import coloured, stretched
 from geoglm.io.source import Source
 from geoglm.jobs.budget import peak_memory
@@ -156,11 +157,9 @@ def legend_of(source: Source) -> tuple[LandClass, ...]:
     """The classes of a class raster as it tells them itself; none for an image."""
     if not isinstance(source, RasterFile) or len(source.meta.bands) > 1 or source.meta.dtype.startswith("float"):
         return ()
-    from geoglm.io.class_raster import ClassRaster
-
     if source.meta.dtype != "uint8" or not isinstance(source.path, Path):
         return ()
-    return ClassRaster(source.path).classes
+    return own_legend(source.path)
 
 
 def method_of(pair: ScenePair, options: ChangeOptions) -> tuple[Method, bool, str]:
