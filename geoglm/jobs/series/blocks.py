@@ -1,26 +1,68 @@
-"""Blocks of a scene worked on by threads, a few at a time."""
+"""Blocks of a scene worked on by threads, as many as fit into the memory together."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from os import sched_getaffinity
+from typing import Self
 
+from geoglm.errors import PlanError
+from geoglm.jobs.budget import BASE_BYTES, GDAL_CACHE_BYTES
+from geoglm.jobs.stopping import in_hand, patiently
 from geoglm.types import PixelBox
 
+SIDES_PX = (1024, 512)
+"""Sides of blocks, the largest that fits is taken; whole blocks of the maps."""
 
-def for_blocks(
-    blocks: Sequence[PixelBox], work: Callable[[PixelBox], None], *, workers: int, progress: Callable[[int, int], None]
-) -> None:
-    """Call `work` once for every block, on so many threads. The first exception ends it."""
-    done, total = 0, sum(b.area for b in blocks)
-    # rasterio mutes this warning around arrays of its own, which does not hold where several threads do so at a time
-    with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
-        warnings.filterwarnings("ignore", message="Dataset has no geotransform")
-        try:
-            for box, _ in zip(blocks, pool.map(work, blocks), strict=True):
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """How a scene is worked on.
+
+    Args:
+        workers: threads.
+        side_px: of the blocks they are given.
+    """
+
+    workers: int
+    side_px: int
+
+    @classmethod
+    def within(cls, memory: int, bytes_px: int, *, workers: int, side_px: int) -> Self:
+        """As many threads as there are cores, or fewer.
+
+        Args:
+            memory: budget in bytes.
+            bytes_px: what a thread holds for a pixel of its block.
+            workers: threads asked for; 0 for one per core.
+            side_px: side asked for; 0 for what fits.
+
+        Raises:
+            PlanError: not even one fits.
+        """
+        room, sides = memory - BASE_BYTES - GDAL_CACHE_BYTES, (side_px,) if side_px else SIDES_PX
+        for count in range(workers or len(sched_getaffinity(0)), 0, -1):
+            for side in sides:
+                if count * side**2 * bytes_px <= room:
+                    return cls(count, side)
+        least = (BASE_BYTES + GDAL_CACHE_BYTES + sides[-1] ** 2 * bytes_px) / 1e6
+        raise PlanError(f"memory {memory / 1e6:.0f} MB is too little; this series needs {least:.0f} MB")
+
+    def run(
+        self, blocks: Sequence[PixelBox], work: Callable[[PixelBox], None], progress: Callable[[int, int], None]
+    ) -> None:
+        """Call `work` once for every block. The first exception ends it, as a signal does, when no thread is at work.
+
+        Raises:
+            Stopped: a signal came.
+        """
+        done, total = 0, sum(b.area for b in blocks)
+        # rasterio mutes this warning around arrays of its own, which does not hold where several threads do so
+        with warnings.catch_warnings(), patiently(), ThreadPoolExecutor(self.workers) as pool, in_hand(work) as one:
+            warnings.filterwarnings("ignore", message="Dataset has no geotransform")
+            for box, _ in zip(blocks, pool.map(one, blocks), strict=True):
                 done += box.area
                 progress(done, total)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise

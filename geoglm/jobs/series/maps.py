@@ -82,12 +82,12 @@ class SeriesMaps:
         self.layers = {f"classes-{d}": classes_layer(seen.legend) for d in days}
         self.layers |= {f"confidence-{d}": Layer(("confidence",), "average", scale=0.01) for d in days}
         self.layers["first-change"] = classes_layer(self.first_legend)
-        self._parts = lru_cache(OPEN_BLOCKS)(lambda top, left: stage.load_shard(_name(top, left)))
+        self._parts = lru_cache(OPEN_BLOCKS)(lambda top, left: stage.load_shard(self._name(top, left)))
 
     @property
     def left(self) -> list[PixelBox]:
         """Blocks that no earlier run has finished."""
-        return [b for b in self.blocks if not self.stage.has_shard(_name(b.top, b.left))]
+        return [b for b in self.blocks if not self.stage.has_shard(self._name(b.top, b.left))]
 
     def work(self, box: PixelBox) -> None:
         """Smooth a block and keep it: from here on it is finished."""
@@ -106,7 +106,10 @@ class SeriesMaps:
         }
         for name, layer in self.layers.items():
             parts |= pack(layer.planes(name)[0], bands[name], box, self.grid.box)
-        self.stage.save_shard(_name(box.top, box.left), parts)
+        self.stage.save_shard(self._name(box.top, box.left), parts)
+
+    def _name(self, top: int, left: int) -> str:
+        return f"{self.seen.source}-{top}-{left}"
 
     def _counted(self, places: NDArray[np.uint8]) -> NDArray[np.int32]:
         """``(row, date, class)`` pixels of a block."""
@@ -124,6 +127,10 @@ class SeriesMaps:
         whole = PixelBox(top, left, top + self.side, left + self.side).clip(self.grid.box)
         return gathered(plane, place, {whole: self._parts(top, left)})
 
+    def forget(self) -> None:
+        """Open blocks anew: some are to be made again."""
+        self._parts.cache_clear()
+
     def path(self, name: str) -> Path:
         """The draft of a map."""
         return self.stage.drafts / f"{name}.tif"
@@ -139,7 +146,3 @@ class SeriesMaps:
                 total[there] += np.frombuffer(parts[name], np.int32).reshape(box.height, *total.shape[1:])
             flipped += np.frombuffer(parts["flips"], np.int64)
         return Counts(alone, smoothed, first, (int(flipped[0]), int(flipped[1])))
-
-
-def _name(top: int, left: int) -> str:
-    return f"{top}-{left}"

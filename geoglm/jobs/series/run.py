@@ -7,22 +7,21 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from os import sched_getaffinity
 from pathlib import Path
 from typing import Any
 
-from geoglm.errors import GeoglmError, OutputError
+from geoglm.errors import GeoglmError, OutputError, SceneChanged
 from geoglm.io.geotiff import scene_files
-from geoglm.io.journal import Stage
+from geoglm.io.journal import DamagedShard, Stage
 from geoglm.io.remote import SceneRef, scene_ref
 from geoglm.io.series.days import stated
 from geoglm.io.series.stack import Stack
 from geoglm.jobs.manifest import quick_key
 from geoglm.jobs.segment import Progress, silent
 from geoglm.jobs.series.areas import SeriesAreas
-from geoglm.jobs.series.blocks import for_blocks
+from geoglm.jobs.series.blocks import Blocks
 from geoglm.jobs.series.manifest import describe_series
-from geoglm.jobs.series.maps import SeriesMaps
+from geoglm.jobs.series.maps import Counts, SeriesMaps
 from geoglm.jobs.series.options import SeriesOptions
 from geoglm.jobs.series.outputs import write_areas, write_quicklook, write_styles
 from geoglm.jobs.series.scenes import Dated, dated, season_note
@@ -31,8 +30,8 @@ from geoglm.options import SegmentOptions
 from geoglm.stats.series.chain import Chain
 from geoglm.version import __version__
 
-SIDES_PX = (1024, 512)
-"""Sides of blocks, the first that fits the memory."""
+ROUNDS = 3
+"""How often blocks are made again that do not read back as they were written."""
 
 HELD, RESAMPLED = 24, 9
 """Bytes that a block holds for a pixel: of each date besides a byte for each class, and of a class while it is read."""
@@ -99,12 +98,17 @@ def series(
     days = None if dates is None else [stated(d) for d in dates]
     found = dated(scenes, days, resample=asked.resample)
     folder = _checked(Path(output) if output else default_output(scenes), found)
-    keys = [f"{d.day} {quick_key(scene_files(d.scene), d.source.facts)}" for d in found]
-    shaping = replace(asked, memory=0, workers=0)
+    keys = [key_of(d) for d in found]
+    shaping = replace(asked, workers=0)
     stage = Stage(folder, f"series {__version__} {keys} {options} {shaping}")
-    run = _Run(found, stage, options, asked, progress)
+    run = _Run(found, keys, stage, options, asked, progress=progress)
     with stage.held():
         return run.go()
+
+
+def key_of(date: Dated) -> str:
+    """Changes when the scene is another, or of another day."""
+    return f"{date.day} {quick_key(scene_files(date.scene), date.source.facts)}"
 
 
 def _chosen(choices: dict[str, Any], segment: SegmentOptions) -> tuple[SeriesOptions, SegmentOptions]:
@@ -121,12 +125,14 @@ class _Run:
     def __init__(
         self,
         dates: Sequence[Dated],
+        keys: Sequence[str],
         stage: Stage,
         options: SeriesOptions,
         segment: SegmentOptions,
+        *,
         progress: Progress,
     ) -> None:
-        self.dates, self.stage, self.options, self.segment = dates, stage, options, segment
+        self.dates, self.keys, self.stage, self.options, self.segment = dates, keys, stage, options, segment
         self.progress, self.began = progress, time.monotonic()
         self.given = are_maps(dates, segment)
         self.stack = Stack.of([d.source for d in dates])
@@ -135,10 +141,9 @@ class _Run:
     def go(self) -> SeriesResult:
         """All steps, in order."""
         seen = self._seen()
-        maps, workers = self._maps(seen)
-        for_blocks(maps.left, maps.work, workers=workers, progress=partial(self.progress, "smoothing"))
-        maps.write(partial(self.progress, "writing rasters"), workers=workers)
-        areas = SeriesAreas.of(maps.counts(), self.stack.grid)
+        maps, blocks = self._maps(seen)
+        areas = SeriesAreas.of(self._counted(maps, blocks), self.stack.grid)
+        self._check()
         write_styles(maps)
         write_areas(maps, areas, [d.day.day for d in self.dates])
         write_quicklook(maps, areas)
@@ -156,18 +161,43 @@ class _Run:
             return given_maps(self.dates, self.stack, noise=self.options.noise)
         return mapped_by_model(self.dates, self.stack, self.segment, self.stage.output, self.progress)
 
-    def _maps(self, seen: Seen) -> tuple[SeriesMaps, int]:
-        """The maps to be made, and how many threads the memory has room for."""
+    def _maps(self, seen: Seen) -> tuple[SeriesMaps, Blocks]:
+        """The maps to be made, and how they are worked on."""
         chain = Chain(len(seen.legend), self.options.stay)
         change = chain.between([d.day.day for d in self.dates])
         held = len(self.dates) * (len(seen.legend) + HELD) + RESAMPLED * len(seen.legend)
-        side = self.options.block_px or next((s for s in SIDES_PX if s * s * held <= self.segment.memory), SIDES_PX[-1])
-        room = max(1, self.segment.memory // (side * side * held))
-        workers = min(self.segment.workers or len(sched_getaffinity(0)), room)
+        side = self.options.block_px
+        blocks = Blocks.within(self.segment.memory, held, workers=self.segment.workers, side_px=side)
+        neighbours = self.options.neighbours
         maps = SeriesMaps(
-            self.stack.grid, seen, change, self.names, self.stage, neighbours=self.options.neighbours, block_px=side
+            self.stack.grid, seen, change, self.names, self.stage, neighbours=neighbours, block_px=blocks.side_px
         )
-        return maps, workers
+        return maps, blocks
+
+    def _counted(self, maps: SeriesMaps, blocks: Blocks) -> Counts:
+        """Smooth what is not smoothed yet, and write the maps; blocks that do not read back are made again.
+
+        Raises:
+            OutputError: time and again.
+        """
+        for _ in range(ROUNDS):
+            blocks.run(maps.left, maps.work, partial(self.progress, "smoothing"))
+            try:
+                maps.write(partial(self.progress, "writing rasters"), workers=blocks.workers)
+                return maps.counts()
+            except DamagedShard:
+                maps.forget()
+        raise OutputError(f"{self.stage.folder}: blocks do not read back as they were written; check the disk")
+
+    def _check(self) -> None:
+        """Look whether the scenes are still what they were.
+
+        Raises:
+            SceneChanged: one is not.
+        """
+        for date, key in zip(self.dates, self.keys, strict=True):
+            if key_of(date) != key:
+                raise SceneChanged(date.scene)
 
     def _terms(self, seen: Seen) -> dict[str, Any]:
         """What was taken for granted."""

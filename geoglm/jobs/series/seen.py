@@ -41,12 +41,14 @@ class Seen:
         legend: the classes; a place is one in this list.
         read: what a date, by its number, says of the pixels of a box.
         facts: what the summary says of how the dates were seen.
+        source: what saw them, by which finished blocks of another are told.
         notes: what the user should know.
     """
 
     legend: tuple[LandClass, ...]
     read: Callable[[int, PixelBox], Evidence]
     facts: dict[str, Any]
+    source: str
     notes: tuple[str, ...] = ()
 
 
@@ -99,7 +101,7 @@ def given_maps(series: Sequence[Dated], stack: Stack, *, noise: float) -> Seen:
         return Labelled(tables[date][labels[date].read(box)].ravel(), len(legend), noise, confidence)
 
     facts = {"maps": "as given", "confidence": [s is not None for s in sure]}
-    return Seen(legend, read, facts, tuple(dict.fromkeys(n for found in labels for n in found.notes)))
+    return Seen(legend, read, facts, "given", tuple(dict.fromkeys(n for found in labels for n in found.notes)))
 
 
 def _legend(paths: Sequence[Path], series: Sequence[Dated], labels: Sequence[Labels]) -> tuple[LandClass, ...]:
@@ -167,7 +169,9 @@ def mapped_by_model(
         "model_why": plans[0].reasons["model"],
         "reused": reused,
     }
-    return Seen(card.classes, read, facts, tuple(dict.fromkeys(n for p in plans for n in p.notes)))
+    return Seen(
+        card.classes, read, facts, plans[0].package.sha256[:16], tuple(dict.fromkeys(n for p in plans for n in p.notes))
+    )
 
 
 def _of_day(progress: Progress, day: str) -> Progress:

@@ -14,7 +14,7 @@ from rio_cogeo.cogeo import cog_validate
 
 import geoglm
 from geoglm.apps.cli import main
-from geoglm.errors import SeriesError
+from geoglm.errors import SceneChanged, SeriesError
 from geoglm.jobs.series.run import SeriesResult, series
 from tests.conftest import UTM, pointwise, write_scene
 
@@ -192,6 +192,7 @@ def test_scenes_are_segmented_once_and_a_later_one_is_added(tmp_path: Path) -> N
         (["map_2012.tif", "map_2013.tif", "map_2014.tif", "--stay", "1"], "same class a year later"),
         (["map_2012.tif", "map_2013.tif", "map_2014.tif", "--noise", "0.7"], "no share of wrong labels"),
         (["map_2012.tif", "map_2013.tif", "map_2014.tif", "--halo", "64"], "leave out what is meant for a model"),
+        (["map_2012.tif", "map_2013.tif", "map_2014.tif", "--memory", "90MB"], "this series needs"),
         (["map_2012.tif", "map_2013.tif", "undated.tif"], "--dates"),
         (["map_2012.tif", "map_2013.tif", "map_2015.tif"], "no such file"),
     ],
@@ -218,3 +219,27 @@ def test_the_command_tells_areas_and_changes(tmp_path: Path, truth: np.ndarray) 
     assert told["change"]["first_change"][3] == {"value": 4, "date": "2016-07-01", "area": 0.04, "share": 1.0}
     with pytest.raises(SeriesError, match="a map of classes and"):
         series([*paths[:2], write_scene(tmp_path / "image_2020.tif", np.zeros((3, 40, 40), np.uint8))])
+
+
+def test_a_block_that_is_damaged_is_made_again_and_a_scene_that_changes_is_noticed(
+    tmp_path: Path, truth: np.ndarray
+) -> None:
+    paths = labelled(tmp_path / "maps", noisy(truth)[:3, :40, :50])
+    hidden = tmp_path / ".out.geoglm-part"
+
+    def damage(phase: str, done: int, total: int) -> None:
+        if phase == "smoothing" and not damaged:
+            damaged.extend(hidden.glob("shards-*/*.zip"))
+            damaged[0].write_bytes(b"torn")
+
+    damaged: list[Path] = []
+    result = series(paths, tmp_path / "out", progress=damage)
+    assert damaged
+    assert np.array_equal(read(result, "first-change"), read(series(paths, tmp_path / "fresh"), "first-change"))
+
+    def change(phase: str, done: int, total: int) -> None:
+        write_scene(paths[1], truth[:1, :40, :50], nodata=255)
+
+    with pytest.raises(SceneChanged):
+        series(paths, tmp_path / "late", progress=change)
+    assert not (tmp_path / "late").exists()
