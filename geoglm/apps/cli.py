@@ -27,6 +27,7 @@ from geoglm.apps.cli_series import series
 from geoglm.apps.cli_train import train
 from geoglm.apps.cli_vectorize import vectorize
 from geoglm.apps.notes import print_notes
+from geoglm.apps.own_words import Heard, own_words, talkative
 from geoglm.apps.progress import progress_bar
 from geoglm.errors import GeoglmError, MissingExtra, OutputError
 from geoglm.jobs.stopping import Stopped, heeded
@@ -47,7 +48,7 @@ class OneLineGroup(click.Group):
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         """Register a command, with the options of the door."""
-        super().add_command(cmd if isinstance(cmd, click.Group) else guarded(cmd), name)
+        super().add_command(talkative(cmd if isinstance(cmd, click.Group) else guarded(cmd)), name)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run, and turn errors into a line."""
@@ -57,8 +58,8 @@ class OneLineGroup(click.Group):
                 stream.reconfigure(errors="backslashreplace")  # no name is worth failing for where LC_ALL=C prints it
         own = sys.argv[1] if not args and "args" not in kwargs and len(sys.argv) > 1 else None
         try:
-            with companions_aside(own):
-                code = super().main(*args, **kwargs)
+            with own_words(heard := Heard()), companions_aside(own):
+                code = super().main(*args, **kwargs, obj=heard)
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message())
             if error.ctx is not None and error.ctx.command is self:

@@ -113,7 +113,7 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[object], str]]:
         "name too long": ([DUTCH, "-o", folder / ("x" * 300)], "choose another -o"),
         "cuda": ([DUTCH, "-o", folder / "new" / "deep", "--device", "cuda"], "--device cpu"),
         "endless area": ([DUTCH, "--min-area", "inf"], "is no area"),
-        "aoi is a table": ([DUTCH, "--aoi", table], "without geometries"),
+        "aoi is a table": ([DUTCH, "--aoi", table], "it is no GeoPackage"),
         "shard": ([DUTCH, "--shard", "-5"], "is negative"),
         "unknown model": ([DUTCH, "--model", "none-such"], "there are: aerial-landcover"),
         "output is a file": ([DUTCH, "-o", blocked], "wants a folder"),
