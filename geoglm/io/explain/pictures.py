@@ -49,7 +49,7 @@ def draw_occlusion(
         _show(panels[1], coloured(classes, scheme).astype(np.float32) / 255, inside)
         panels[1].set_title("what the model makes of it")
         there = [Patch(facecolor=c.colour, edgecolor="0.3", label=c.name) for c in scheme if (classes == c.value).any()]
-        panels[1].legend(handles=there, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=3, frameon=False, fontsize=9)
+        figure.legend(handles=there, loc="outside lower center", ncols=min(len(there), 9), frameon=False, fontsize=9)
         panels = panels[1:]
         _show(panels[1], _grey(picture), inside)
         most = float(np.abs(drops).max()) or 1.0
@@ -108,7 +108,7 @@ def draw_change(
         for axes, picture, name in zip(panels, pictures, ("as it is", "after the change"), strict=False):
             _show(axes, picture, inside)
             if region.any() and not region.all():
-                axes.contour(region, levels=[0.5], colors="#ffd92f", linewidths=1.0)
+                _outline(axes, region, "#ffd92f")
             axes.set_title(name)
         _bars(panels[2], [n for n, _, _ in changes], [v for _, v, _ in changes], texts=[t for _, _, t in changes])
         panels[2].set_xlabel(
@@ -200,7 +200,15 @@ def _show(axes: Any, picture: Picture, inside: Mask) -> None:
         axes.plot(col + 0.5, row + 0.5, marker="o", ms=11, mfc="none", mec="black", mew=3.0)
         axes.plot(col + 0.5, row + 0.5, marker="o", ms=11, mfc="none", mec="white", mew=1.5)
     elif not inside.all():
-        axes.contour(inside, levels=[0.5], colors="white", linewidths=1.2, extent=(0, width, 0, height))
+        _outline(axes, inside, "white")
+
+
+def _outline(axes: Any, mask: Mask, colour: str) -> None:
+    """A line around the pixels of a mask."""
+    height, width = mask.shape
+    reach = (0.5, max(width - 0.5, 1), 0.5, max(height - 0.5, 1))  # of the centres of the first and the last pixel
+    if min(mask.shape) > 1:
+        axes.contour(mask, levels=[0.5], colors=colour, linewidths=1.2, extent=reach)
 
 
 def _grey(picture: Picture) -> Picture:

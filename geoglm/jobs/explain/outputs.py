@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geoglm.io.explain.pictures import (
     Picture,
@@ -77,15 +78,22 @@ def _pictures(found: Explanation, source: Source) -> tuple[Picture, Picture]:
     after = plain.copy()
     if (change := found.change) is not None:
         after[:, change.region] += change.raw[list(shown)].astype(np.float32)[:, None]
-    together = stretched(np.concatenate([plain, after], axis=2), np.concatenate([valid, valid], axis=1))
+    together = _shown(np.concatenate([plain, after], axis=2), np.concatenate([valid, valid], axis=1), source)
     width = plain.shape[2]
     return together[:, :width], together[:, width:]
+
+
+def _shown(pixels: NDArray[np.generic], valid: NDArray[np.bool_], source: Source) -> Picture:
+    """``(band, y, x)`` as a picture; what is no 8-bit image already is stretched band by band, which clears haze."""
+    if source.meta.dtype == "uint8" or len(pixels) < 3:
+        return stretched(pixels, valid)
+    return np.stack([stretched(p[None], valid)[..., 0] for p in pixels[:3]], axis=-1)
 
 
 def draw_scene(folder: Path, found: Importance, source: Source) -> None:
     """Picture and map of what a scene's classes hang on."""
     shown = [found.indices[k] for k in shown_bands(found.bands)]
-    picture = stretched(*source.preview(shown, side_px=SHOWN_PX))
+    picture = _shown(*source.preview(shown, side_px=SHOWN_PX), source)
     title = f"{found.scene}: how much less sure {found.model} is without a band"
     draw_importance(folder / "importance.png", picture, found.drops, found.bands, title=title)
     write_floats(folder / "importance.tif", found.drops, source.meta.georef, step_px=found.cell_px, bands=found.bands)

@@ -43,16 +43,3 @@ def test_attention_and_gate_are_those_of_the_module(seeing: ModelPackage, tmp_pa
     assert found.context.attention == pytest.approx(0.25)
     assert found.context.gate == pytest.approx(1 / (1 + np.exp(4)))
     assert (tmp_path / "why" / "context.png").exists()
-
-
-def test_a_model_without_context_has_no_such_picture(tmp_path: Path, make_scene: object) -> None:
-    found = geoglm.explain(
-        make_scene((3, 40, 50)),  # type: ignore[operator]
-        tmp_path / "why",
-        at=(400_010, 4_999_990),
-        model="aerial-landcover",
-        cell_px=40,
-    )
-    assert isinstance(found, Explanation)
-    assert found.context is None
-    assert not (tmp_path / "why" / "context.png").exists()
