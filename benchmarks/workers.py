@@ -1,6 +1,6 @@
 """How time falls with workers: the command on one scene with more and more threads, and with processes.
 
-python benchmarks/workers.py SCENE [--rounds 3] [--processes]
+python benchmarks/workers.py SCENE [--rounds 3] [--processes 1 2 4] [options of geoglm segment, such as --patch 1024]
 """
 
 from __future__ import annotations
@@ -32,14 +32,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("scene", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--processes", action="store_true")
-    asked = parser.parse_args()
+    parser.add_argument("--processes", type=int, nargs="*", default=[], help="also with so many worker processes")
+    asked, more = parser.parse_known_args()
     cores = len(os.sched_getaffinity(0))
     counts = sorted({1, *(2**k for k in range(cores.bit_length()) if 2**k <= cores), cores})
     cases = {f"{n} threads": ("--workers", str(n)) for n in counts}
-    if asked.processes:
-        cases |= {f"{n} processes": ("--scheduler", f"local:{n}") for n in counts}
-    found = {name: [run(asked.scene, *options) for _ in range(asked.rounds)] for name, options in cases.items()}
+    cases |= {f"{n} processes": ("--scheduler", f"local:{n}") for n in asked.processes}
+    found = {name: [run(asked.scene, *options, *more) for _ in range(asked.rounds)] for name, options in cases.items()}
     first = statistics.median(s for s, _ in next(iter(found.values())))
     hashes = {h for several in found.values() for _, h in several}
     print("| workers | s | times as fast as one |\n|---|---|---|")

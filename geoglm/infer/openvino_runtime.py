@@ -43,7 +43,7 @@ class OpenVinoRuntime:
         product, temperature, doubts: see `Decoder`.
         dtype: of the pixels handed over.
         precision: ``auto`` lets OpenVINO use bf16 where the CPU has it.
-        streams: how many threads will call at once.
+        streams: how many tiles are in the network at once; with fewer than threads that call, some wait.
         cache: folder for converted and compiled graphs.
         glance: ``(band, y, x)`` float32 raw pixels of the whole scene made small, for a network that looks at it;
             summarised in float32 by a graph of its own.

@@ -11,7 +11,7 @@ import psutil
 
 from geoglm.options import SegmentOptions
 from geoglm.registry.package import ModelPackage
-from geoglm.tiling.patch import LANES, TileCost
+from geoglm.tiling.patch import TileCost
 from geoglm.tiling.shards import ShardLayout
 from geoglm.types import SceneMeta
 
@@ -50,9 +50,9 @@ def shard_side(options: SegmentOptions) -> int:
     return options.shard_px or SHARD_SIDE
 
 
-def room_of(options: SegmentOptions, cost: TileCost, *, lanes: int = LANES) -> int:
-    """Bytes for each of so many workers."""
-    return (budget_of(options) - cost.base_bytes) // lanes
+def room_of(options: SegmentOptions, cost: TileCost) -> int:
+    """Bytes for all workers."""
+    return budget_of(options) - cost.base_bytes
 
 
 def cost_of(meta: SceneMeta, package: ModelPackage, options: SegmentOptions, *, reduce: int, blend: bool) -> TileCost:
@@ -78,20 +78,15 @@ def cost_of(meta: SceneMeta, package: ModelPackage, options: SegmentOptions, *, 
     stored = meta.box.area * len(meta.bands) * np.dtype(meta.dtype).itemsize
     return TileCost(
         base_bytes=BASE_BYTES + min(GDAL_CACHE_BYTES, stored),
-        bytes_per_px=network + pixel + layers + (4 * kinds if blend else 0),
+        bytes_per_px=network,
+        own_bytes_per_px=pixel + layers + (4 * kinds if blend else 0),
         shard_bytes_per_px=pixel * (2 if meta.mask else 1) + 1 + 4 + 2 * layers + (8 * kinds if blend else 0),
         shard_side=shard_side(options),
     )
 
 
-def worker_bytes(layout: ShardLayout, cost: TileCost) -> int:
-    """Memory of one worker: a tile in the network, and the shard around it."""
-    rows, cols = layout.grid.patch
+def run_bytes(layout: ShardLayout, cost: TileCost, workers: int) -> int:
+    """Memory of a process with so many workers: tiles in the network, and the shards around them."""
     down, across = layout.shape
     largest = max(layout.shard(r, c).read.area for r in range(min(down, 2)) for c in range(min(across, 2)))
-    return int(rows * cols * cost.bytes_per_px + largest * cost.shard_bytes_per_px)
-
-
-def run_bytes(layout: ShardLayout, cost: TileCost, workers: int) -> int:
-    """Memory of a process with so many workers."""
-    return cost.base_bytes + workers * worker_bytes(layout, cost)
+    return cost.base_bytes + cost.bytes_with(*layout.grid.patch, shard_px=largest, workers=workers)

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 
 from geoglm.errors import PlanError
-from geoglm.jobs.budget import budget_of, cost_of, room_of, shard_side, worker_bytes
+from geoglm.jobs.budget import budget_of, cost_of, room_of, run_bytes, shard_side
 from geoglm.options import SegmentOptions
 from geoglm.registry.package import ModelPackage
 from geoglm.tiling.grid import TileGrid, round_up
@@ -80,19 +80,17 @@ def cut_scene(meta: SceneMeta, package: ModelPackage, options: SegmentOptions, *
 
 def _patch(shape: tuple[int, int], options: SegmentOptions, *, halo: int, stride: int, cost: TileCost) -> PatchChoice:
     """The patch that the rule and the memory give: for two workers, or for one where that is all there is room for."""
-    rooms = [room_of(options, cost)]
+    rooms = [room := room_of(options, cost)]
     if options.time_budget is not None:
         side = math.isqrt(math.prod(shape) // PARTS) + 2 * halo
-        rooms.insert(0, min(rooms[0], cost.bytes(side, side, halo=halo)))
-    for room in rooms:
+        rooms.insert(0, min(room, cost.bytes(side, side, halo=halo)))
+    for some in rooms:
         try:
-            return choose_patch(options.patch, shape, halo=halo, stride=stride, cost=cost, room=room)
+            return choose_patch(options.patch, shape, halo=halo, stride=stride, cost=cost, room=some)
         except TileRoomTooSmall:
             continue
     try:
-        return choose_patch(
-            options.patch, shape, halo=halo, stride=stride, cost=cost, room=room_of(options, cost, lanes=1)
-        )
+        return choose_patch(options.patch, shape, halo=halo, stride=stride, cost=cost, room=room, workers=1)
     except TileRoomTooSmall as error:
         least = math.ceil((cost.base_bytes + error.needed) / 1e8) / 10
         raise PlanError(
@@ -111,17 +109,18 @@ def _fixed(name: str, tile: tuple[int, int], options: SegmentOptions) -> PatchCh
 
 def _workers(layout: ShardLayout, options: SegmentOptions, cost: TileCost) -> tuple[int, list[str]]:
     """How many workers, and lines for the user where the memory is short of what was asked for."""
-    budget, each, notes = budget_of(options), worker_bytes(layout, cost), []
-    fitting = max(1, (budget - cost.base_bytes) // each)
+    budget, least, notes = budget_of(options), run_bytes(layout, cost, 1), []
+    asked = options.workers or len(os.sched_getaffinity(0))
+    fitting = next((w for w in range(asked, 1, -1) if run_bytes(layout, cost, w) <= budget), 1)
     rows, cols = layout.grid.patch
-    if cost.base_bytes + each > budget:
+    if least > budget:
         notes.append(
-            f"a tile of {rows} x {cols} px in its shard takes {(cost.base_bytes + each) / 1e9:.1f} GB, "
+            f"a tile of {rows} x {cols} px in its shard takes {least / 1e9:.1f} GB, "
             "more than --memory; --patch auto keeps to it"
         )
     if options.workers > fitting:
         notes.append(f"--memory has room for {fitting} of {options.workers} workers")
-    return min(options.workers or len(os.sched_getaffinity(0)), len(layout), fitting), notes
+    return min(asked, len(layout), fitting), notes
 
 
 def _halo(

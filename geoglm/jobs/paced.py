@@ -81,7 +81,8 @@ def coarse_levels(plan: SegmentPlan) -> list[Coarse]:
         )
         share = len(plan.layout) * level.area / reduce**2 / whole
         if share < WORTH_IT * (candidates[-1].share if candidates else 1.0):
-            pixel = cost_of(source.meta, plan.package, plan.options, reduce=reduce, blend=False).bytes_per_px
+            cost = cost_of(source.meta, plan.package, plan.options, reduce=reduce, blend=False)
+            pixel = cost.bytes_per_px + cost.own_bytes_per_px
             candidates.append(Coarse(level, ShardScorer(thin), share, int(level.area * pixel)))
     return _fitting(plan, candidates)
 

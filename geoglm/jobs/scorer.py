@@ -47,10 +47,11 @@ class ShardScorer:
 
     def score(self, row: int, col: int) -> Scores:
         """Scores of the shard in that row and column of the layout."""
-        predictor, shard = self.load(), self.plan.layout.shard(row, col)
+        shard = self.plan.layout.shard(row, col)
         if not self.wanted(shard):
             return self.nothing(shard)
-        return predictor.score(shard, *self.read(shard))
+        pixels, valid = self.read(shard)  # the network may still be loading
+        return self.load().score(shard, pixels, valid)
 
     def nothing(self, shard: Shard) -> Scores:
         """The scores of a shard without a pixel to be classified."""

@@ -6,7 +6,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +32,7 @@ from geoglm.jobs.pace import remember
 from geoglm.jobs.paced import LevelNotes, PacedScorer, after_s, remember_after
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.jobs.planning import make_plan
+from geoglm.jobs.readiness import get_ready
 from geoglm.jobs.scorer import ShardScorer
 from geoglm.jobs.seen import Seen, stamp
 from geoglm.jobs.stopping import Stopped, patiently
@@ -234,8 +234,7 @@ class _Run:
     def go(self) -> SegmentResult:
         """All steps, in order."""
         began = time.monotonic()
-        if self.plan.options.vectors != "none":
-            threading.Thread(target=_load_tracer).start()  # while the network is at work
+        get_ready(self.plan)
         runtime = self._infer()
         self._note("network", began)
         began = scored = time.monotonic()
@@ -301,11 +300,9 @@ class _Run:
             if budget is not None:
                 deadline = self.began + budget - after_s(plan)
                 scorer = PacedScorer(plan, self.aoi, shards=left, deadline=deadline, notes=self.levels)
-            if place.open is None:
-                scorer.load()
-            self.progress("segmenting", finished, total)
+                scorer.load()  # what its first parts take is not to be what loading takes
             began = time.monotonic()
-            runtime = score_shards(scorer, left, keep, place)
+            runtime = score_shards(scorer, left, keep, place, lambda: self._report("segmenting", finished, total))
         self.seen.check()
         share = 1 - sum(s.box.area for s in done) / total
         if place.open is None and budget is None:
@@ -403,10 +400,3 @@ class _Run:
             (drafts / f"{name}.qml").write_text(confidence_style(), encoding="utf-8")
         if self.plan.options.vectors != "none":
             (drafts / "polygons.qml").write_text(polygons_style(self.scheme), encoding="utf-8")
-
-
-def _load_tracer() -> None:
-    with suppress(Exception):  # what is wrong will be said when it is wanted
-        from geoglm.jobs.vectorize import load_tracer
-
-        load_tracer()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -41,9 +42,16 @@ class Workplace:
 
 
 def score_shards(
-    scorer: ShardScorer, shards: Sequence[Shard], keep: Callable[[Shard, Scores], None], place: Workplace
+    scorer: ShardScorer,
+    shards: Sequence[Shard],
+    keep: Callable[[Shard, Scores], None],
+    place: Workplace,
+    loaded: Callable[[], None] = lambda: None,
 ) -> str:
     """Score `shards` at a place, and `keep` the scores of each in this process.
+
+    Args:
+        loaded: called when the network is ready; where shards are scored here, the first are read meanwhile.
 
     Returns:
         what computed them, as `Runtime.name`.
@@ -58,10 +66,11 @@ def score_shards(
         def work(shard: Shard) -> None:
             keep(shard, scorer.score(shard.row, shard.col))
 
-        with short_of_memory(scorer.plan), in_hand(work) as started:
-            runtime = scorer.load().runtime.name
+        with short_of_memory(scorer.plan), ThreadPoolExecutor(1, "loading") as early, in_hand(work) as started:
+            early.submit(scorer.load).add_done_callback(lambda _: loaded())
             run_shards(shards, started, workers=scorer.plan.workers)
-        return runtime
+            return scorer.load().runtime.name
+    loaded()
     from geoglm.jobs.cluster import score_on_cluster
 
     with place.open() as client:

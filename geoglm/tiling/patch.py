@@ -17,42 +17,74 @@ from geoglm.tiling.shards import ShardLayout
 LANES = 2
 """Workers that a plan is made for, however many there are: tiles, and with them the map, do not depend on those."""
 
+ALONE_PX = 2048**2
+"""Pixels of a tile from which on all cores work at one tile: there is enough in it for each of them."""
+
+TOGETHER = 4
+"""Cores that work at one large tile at most."""
+
+
+def at_once(patch: tuple[int, int], workers: int) -> int:
+    """How many tiles of `patch` are in the network at a time, where so many workers bring them.
+
+    Of small ones each worker has its own. Large ones are taken up by several cores together, which is as fast, and the
+    network needs its memory, and the time in which the system gives it, once.
+
+    >>> at_once((512, 512), 2), at_once((4096, 4096), 2), at_once((4096, 4096), 16)
+    (2, 1, 4)
+    """
+    return workers if math.prod(patch) < ALONE_PX else max(1, workers // TOGETHER)
+
 
 @dataclass(frozen=True, slots=True)
 class TileCost:
     """What a network costs.
 
     Args:
-        bytes_per_px: memory at work for each pixel of a tile (activations and scores), one worker.
+        bytes_per_px: memory at work for each pixel of a tile in the network: its activations.
+        own_bytes_per_px: what each worker has for a pixel of its tile: what goes in and what comes out.
         base_bytes: memory of the process before any tile.
         shard_bytes_per_px: memory for each pixel of the shard around it.
         shard_side: px; shards are about as large, or one tile if that is larger.
         px_per_s: pixels through the network in a second, one worker.
         tile_s: fixed cost of a tile in seconds.
-        first_s_per_byte: time for each byte that the system gives a worker's first tile; measured, 0.4 s for a tile
-            of 3072 px.
+        first_s_per_byte: time for each byte that the system gives the network's first tiles; measured, 0.4 s for one
+            of 4288 px.
+        ends_s_per_px: time in which the network waits for the first tile to be read, and in which nothing but the last
+            tile is decoded and kept; measured on tiles of 4288 px from a disk.
     """
 
     bytes_per_px: float
+    own_bytes_per_px: float = 0.0
     base_bytes: int = 0
     shard_bytes_per_px: float = 0.0
     shard_side: int = 2048
     px_per_s: float = 5e6
     tile_s: float = 0.004
-    first_s_per_byte: float = 0.6e-9
+    first_s_per_byte: float = 0.35e-9
+    ends_s_per_px: float = 0.04e-6
 
-    def bytes(self, rows: int, cols: int, *, halo: int = 0) -> int:
-        """Memory of a worker with tiles of so many pixels."""
+    def bytes(self, rows: int, cols: int, *, halo: int = 0, workers: int = LANES) -> int:
+        """Memory for so many workers and tiles of so many pixels, `base_bytes` not counted."""
         shard = max(rows, self.shard_side + 2 * halo) * max(cols, self.shard_side + 2 * halo)
-        return int(rows * cols * self.bytes_per_px + shard * self.shard_bytes_per_px)
+        return self.bytes_with(rows, cols, shard_px=shard, workers=workers)
+
+    def bytes_with(self, rows: int, cols: int, *, shard_px: int, workers: int) -> int:
+        """The same for shards of so many pixels."""
+        network = at_once((rows, cols), workers) * self.bytes_per_px
+        own = workers * (rows * cols * self.own_bytes_per_px + shard_px * self.shard_bytes_per_px)
+        return int(rows * cols * network + own)
 
     def seconds(self, grid: TileGrid) -> float:
         """Predicted time for all tiles of `grid` with `LANES` workers, which are idle when no shard is left."""
         rows, cols = grid.patch
         layout = ShardLayout.sized(grid, side_px=self.shard_side)
-        idle = -len(layout) % LANES * layout.tiles_down * layout.tiles_across if len(layout) < EVEN_ENOUGH else 0
-        first = rows * cols * self.bytes_per_px * self.first_s_per_byte
-        return first + (len(grid) + idle) / LANES * (self.tile_s + rows * cols / self.px_per_s)
+        together = at_once((rows, cols), LANES)
+        spare = -len(layout) % together if len(layout) < EVEN_ENOUGH else 0
+        idle = spare * layout.tiles_down * layout.tiles_across
+        first = together * rows * cols * self.bytes_per_px * self.first_s_per_byte
+        ends = rows * cols * self.ends_s_per_px
+        return first + ends + (len(grid) + idle) / LANES * (self.tile_s + rows * cols / self.px_per_s)
 
 
 EVEN_ENOUGH = 64
@@ -110,13 +142,14 @@ def choose_patch(
     stride: int,
     cost: TileCost,
     room: int,
+    workers: int = LANES,
 ) -> PatchChoice:
     """The patch for a scene of `shape`.
 
     Args:
         halo: px to each side of a core.
         stride: of the network, px.
-        room: bytes that one worker may take.
+        room: bytes that so many workers may take together.
 
     Raises:
         TileRoomTooSmall: not even the smallest useful patch fits into `room`.
@@ -129,13 +162,13 @@ def choose_patch(
     best: tuple[float, int, int] | None = None
     for rows in _candidates(shape[0], halo, stride):
         for cols in _candidates(shape[1], halo, stride):
-            if cost.bytes(rows, cols, halo=halo) > room:
+            if cost.bytes(rows, cols, halo=halo, workers=workers) > room:
                 continue
             grid = TileGrid.over(shape, patch=(rows, cols), halo=halo, stride=stride)
             best = min(best or (math.inf, 0, 0), (cost.seconds(grid), rows, cols))
     if best is None:
         least = (_candidates(n, halo, stride)[0] for n in shape)
-        raise TileRoomTooSmall(room, cost.bytes(*least, halo=halo))
+        raise TileRoomTooSmall(room, cost.bytes(*least, halo=halo, workers=workers))
     seconds, rows, cols = best
     return PatchChoice(rows, cols, _why(shape, (rows, cols), seconds, halo=halo, stride=stride, cost=cost, room=room))
 
@@ -156,7 +189,7 @@ def _why(
     narrow = min(halo, side // 4 // stride * stride)
     stepwise = cost.seconds(TileGrid.over(shape, patch=(side, side), halo=narrow, stride=stride))
     return (
-        f"cheapest within {room / 1e6:.0f} MB a worker: {seconds / max(ideal, 1e-9):.2f}x the bare work, where the "
+        f"cheapest within {room / 1e6:.0f} MB: {seconds / max(ideal, 1e-9):.2f}x the bare work, where the "
         f"stepwise rule's {side} px with a halo of {narrow} px take {stepwise / max(ideal, 1e-9):.2f}x"
     )
 

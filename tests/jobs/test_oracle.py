@@ -141,6 +141,21 @@ def test_a_large_scene_is_the_same_for_any_workers_and_shards(model: ModelPackag
             assert (file.read(1) == truth).all()
 
 
+def test_tiles_that_cores_share_give_the_map_of_tiles_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_scene(tmp_path / "scene.tif", scene_pixels((500, 600), "uint8", 5, holes=False))
+    maps = set()
+    for alone, workers in ((10**9, 1), (10**9, 2), (1, 1), (1, 3)):
+        monkeypatch.setattr("geoglm.tiling.patch.ALONE_PX", alone)
+        options = SegmentOptions(
+            "aerial-landcover", patch=PatchRule("fixed", 256), shard_px=128, workers=workers, vectors="none"
+        )
+        segment_file(path, folder := tmp_path / f"out{alone}-{workers}", options)
+        maps.add(b"".join((folder / f"{n}.tif").read_bytes() for n in ("classes", "confidence")))
+    assert len(maps) == 1
+
+
 def test_the_lazy_map_is_the_same_whole_and_in_part(model: ModelPackage, tmp_path: Path) -> None:
     pixels = scene_pixels((400, 300), "uint16", 2, holes=True)
     path = write_scene(tmp_path / "scene.tif", pixels, nodata=0)

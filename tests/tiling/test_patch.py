@@ -36,3 +36,15 @@ def test_the_planner_keeps_to_the_memory_and_costs_no_more_than_the_stepwise_rul
 def test_too_little_memory_is_said_with_the_way_out() -> None:
     with pytest.raises(PlanError, match="too little"):
         choose_patch(PatchRule("auto"), (5000, 5000), halo=128, stride=32, cost=COST, room=1_000_000)
+
+
+def test_cores_share_a_large_tile_so_that_its_memory_is_there_once() -> None:
+    small, large = (COST.bytes_with(side, side, shard_px=0, workers=2) for side in (2000, 2048))
+    assert small == 2 * 2000**2 * 400
+    assert large == 2048**2 * 400
+
+
+def test_a_worker_more_never_takes_less() -> None:
+    for side in (512, 2048):
+        taken = [COST.bytes(side, side, workers=w) for w in range(1, 20)]
+        assert taken == sorted(taken)
