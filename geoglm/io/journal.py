@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from geoglm.errors import GeoglmError, OutputError, SceneError, SceneUnreachable, SceneUnreadable
+from geoglm.errors import GeoglmError, OutputError, SceneChanged, SceneUnreadable
 from geoglm.io.commit import lock
 from geoglm.io.commit.publish import MANIFEST, Move, finish, publish
 from geoglm.io.commit.whole import file_facts, sync, sync_folder, write_whole
@@ -88,20 +88,14 @@ class Stage:
         try:
             self._prepare()
             yield self
-        except SceneUnreadable as error:
-            if Path(str(error.args[0])).is_relative_to(self.folder):  # one of our own
-                raise OSError(str(error)) from error
-            self._give_up(hopeless=True)
-            raise
         except (GeoglmError, OSError, KeyboardInterrupt) as error:
-            self._give_up(hopeless=isinstance(error, SceneError) and not isinstance(error, SceneUnreachable))
+            # of a scene that became another one nothing is worth keeping, nor of a run that computed nothing
+            computed = self.shards.is_dir() and any(self.shards.iterdir())
+            if not self.record.exists() and (isinstance(error, SceneChanged) or not computed):
+                self.discard()
+            if isinstance(error, SceneUnreadable) and Path(str(error.args[0])).is_relative_to(self.folder):
+                raise OSError(str(error)) from error  # one of our own
             raise
-
-    def _give_up(self, *, hopeless: bool) -> None:
-        """Of a scene that cannot be read nothing is worth keeping, nor of a run that computed nothing."""
-        computed = self.shards.is_dir() and any(self.shards.iterdir())
-        if not self.record.exists() and (hopeless or not computed):
-            self.discard()
 
     def _spare_others(self) -> None:
         """Refuse a folder with files called like ours that no manifest of ours, and no interrupted run, explains."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoglm.errors import OutOfMemory, OutputError
+from geoglm.errors import OutOfMemory, OutputError, SceneError
 from geoglm.io.class_raster import ClassRaster, ConfidenceRaster
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.guard.trust import trust
@@ -187,6 +187,9 @@ def _attempt(
             stop.told = (
                 f"{stage.finished()} of {len(plan.layout)} shards are finished, the same command goes on from there"
             )
+            raise
+        except (SceneError, OSError):
+            seen.check()  # a scene that was cut or taken away is told as that, whatever came of it
             raise
 
 
