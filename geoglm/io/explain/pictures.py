@@ -124,13 +124,13 @@ def draw_context(
     inside: Mask,
     maps: Sequence[tuple[str, NDArray[np.float64]]],
     *,
-    cell: tuple[float, float],
+    cell_px: int,
     title: str,
 ) -> None:
     """The image, and each of several maps over its grey self.
 
     Args:
-        maps: name and ``(y, x)`` values in 0…1, a cell of `cell` (rows, columns) px each.
+        maps: name and ``(y, x)`` values in 0…1, a cell of `cell_px` each.
     """
     across = min(4, len(maps) + 1)
     down = -(-(len(maps) + 1) // across)
@@ -143,8 +143,8 @@ def draw_context(
         panels[0].set_title("image, and what is explained", fontsize=9)
         for axes, (name, values) in zip(panels[1:], maps, strict=False):
             _show(axes, _grey(picture), inside)
-            reach = (0, values.shape[1] * cell[1], values.shape[0] * cell[0], 0)
-            shown = axes.imshow(values, cmap="viridis", alpha=0.6, extent=reach)
+            reach = (0, values.shape[1] * cell_px, values.shape[0] * cell_px, 0)
+            shown = axes.imshow(values, cmap="viridis", vmin=0, alpha=0.6, extent=reach)
             axes.set(xlim=(0, inside.shape[1]), ylim=(inside.shape[0], 0))
             axes.set_title(name, fontsize=9)
             figure.colorbar(shown, ax=axes, shrink=0.7).ax.tick_params(labelsize=7)

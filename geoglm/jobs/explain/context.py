@@ -18,4 +18,4 @@ def context_maps(lens: Lens) -> ContextMaps | None:
 
     assert glance is not None
     told = heeded(LogitsGraph(network, plan.scaling, plan.full_scale, reduce=plan.reduce), lens.pixels, glance, place)
-    return None if told is None else ContextMaps(*told)
+    return None if told is None else ContextMaps(*told, cell_px=lens.window.height // told[1].shape[0])

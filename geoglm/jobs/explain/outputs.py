@@ -57,17 +57,11 @@ def draw_place(folder: Path, found: Explanation, source: Source) -> None:
             title=f"{found.scene}: what would make {verdict.chosen.name} {change.into.name} at {found.target}",
         )
     if found.context is not None:
-        tokens, rows, cols = found.context.attention.shape
+        tokens = len(found.context.attention)
         maps = [("gate: how much is let through", found.context.gate)]
         maps += [(f"attention to token {k + 1} of {tokens}", found.context.attention[k]) for k in range(tokens)]
-        # the network's cells cover the window, of which the scene may lack the last pixels
-        cell = (_cell(inside.shape[0], rows), _cell(inside.shape[1], cols))
-        draw_context(folder / "context.png", before, inside, maps, cell=cell, title=f"{title}: context")
-
-
-def _cell(length: int, count: int) -> float:
-    """Pixels of a cell, of which `count` cover `length` and less than one cell more."""
-    return float(-(-length // count))
+        side = found.context.cell_px
+        draw_context(folder / "context.png", before, inside, maps, cell_px=side, title=f"{title}: context")
 
 
 def _pictures(found: Explanation, source: Source) -> tuple[Picture, Picture]:

@@ -61,10 +61,12 @@ class ContextMaps:
     Args:
         attention: ``(token, y, x)`` how much each cell heeds each token of the scene's summary; adds up to one.
         gate: ``(y, x)`` mean over channels of how much of the context is let through, 0 to 1.
+        cell_px: side of a cell; the last ones may end behind the scene.
     """
 
     attention: Floats
     gate: Floats
+    cell_px: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,11 @@ class Explanation:
             "counterfactual": None if change is None else self._change(change),
             "context": None
             if self.context is None
-            else {"attention": self.context.attention.round(6).tolist(), "gate": self.context.gate.round(6).tolist()},
+            else {
+                "cell_px": self.context.cell_px,
+                "attention": self.context.attention.round(6).tolist(),
+                "gate": self.context.gate.round(6).tolist(),
+            },
             "notes": list(self.notes),
         }
 

@@ -40,6 +40,7 @@ def test_attention_and_gate_are_those_of_the_module(seeing: ModelPackage, tmp_pa
     rows, cols = (-(-n // 8) for n in found.inside.shape)
     assert found.context.attention.shape == (4, rows, cols)
     assert found.context.gate.shape == (rows, cols)
+    assert found.context.cell_px == 8
     assert found.context.attention == pytest.approx(0.25)
     assert found.context.gate == pytest.approx(1 / (1 + np.exp(4)))
     assert (tmp_path / "why" / "context.png").exists()
