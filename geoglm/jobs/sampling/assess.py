@@ -19,7 +19,7 @@ from geoglm.stats.sampling.assessment import Assessment
 from geoglm.stats.sampling.assessment import assess as estimated
 from geoglm.stats.sampling.estimate import Estimate, Sample
 from geoglm.stats.sampling.stratified import StratifiedSample
-from geoglm.stats.sampling.two_stage import TwoStageSample
+from geoglm.stats.sampling.two_stage import FEW_BLOCKS, TwoStageSample
 from geoglm.types import INVALID, PixelBox
 
 
@@ -107,6 +107,10 @@ def assess(
         exact = tuple(Estimate(float(c / mapped.counts.sum()), 0.0) for c in mapped.counts)
         figures = replace(figures, mapped=exact)
     blocks = 0 if design.blocks is None else len(design.blocks.pixels)
+    if 0 < blocks < FEW_BLOCKS:
+        notes.append(
+            f"only {blocks} blocks were drawn: intervals of user's and producer's accuracy are a little narrow"
+        )
     result = MapAssessment(names, figures, mapped.hectares, len(truth), blocks, tuple(notes))
     if output is not None:
         Path(output).write_text(json.dumps(result.as_dict(), indent=1) + "\n", encoding="utf-8")

@@ -5,6 +5,9 @@ that they tell less than as many drawn all over. The blocks may be drawn by stra
 sections 11.3 to 11.8 (two stages, blocks of unequal size, ratio to size) and 6.11 (combined ratio); Wolter,
 Introduction to Variance Estimation, 2007, chapter 4 (the jackknife by strata); for maps Stehman, International Journal
 of Remote Sensing 30(20), 2009, doi 10.1080/01431160903131000.
+
+On an invented patchy map the intervals from 60 blocks hold the truth 93.5 to 94.7 % of the time, those of user's and
+producer's accuracy from 20 blocks 90 % (``python benchmarks/intervals.py 5000``).
 """
 
 from __future__ import annotations
@@ -19,6 +22,9 @@ from geoglm.stats.sampling.estimate import Estimate, Truths
 
 Values = NDArray[np.float64]
 Places = NDArray[np.int64]
+
+FEW_BLOCKS = 50
+"""With fewer the intervals of accuracies are a little too narrow."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,7 +25,7 @@ def test_a_sample_in_blocks_gives_areas_and_accuracy_of_the_truth(
     drawn = sample(mapped, tmp_path / "s.gpkg", n=1500, design=design, block_px=15, per_block=12, seed=1)
     assert sum(drawn.blocks.values()) == 125
     found = assess(mapped, labelled(drawn.path))
-    assert found.blocks == 125
+    assert (found.blocks, found.notes) == (125, ())
     share = np.bincount(truth[20:].ravel(), minlength=3) / truth[20:].size
     for k, estimate in enumerate(found.figures.shares):
         assert estimate.value == pytest.approx(share[k], abs=3 * estimate.error)
@@ -94,3 +94,4 @@ def test_from_the_shell(tmp_path: Path, mapped: Path, labelled: Labelled) -> Non
     told = CliRunner().invoke(main, ["assess", str(mapped), str(labelled(points))])
     assert told.exit_code == 0, told.output
     assert "120 points in 15 blocks" in told.stdout
+    assert "only 15 blocks were drawn" in told.stderr
