@@ -19,7 +19,7 @@ MODULES = [m.name for m in pkgutil.walk_packages(geoglm.__path__, "geoglm.") if 
 def test_the_public_names_are_these() -> None:
     assert sorted(geoglm.__all__) == [
         *("GeoglmError", "__version__", "assess", "change", "evaluate", "explain"),
-        *("load_model", "open_scene", "sample"),
+        *("load_model", "open_scene", "report", "sample"),
         *("segment", "segment_file", "series", "train", "vectorize"),
     ]
     assert all(getattr(geoglm, name) for name in geoglm.__all__)
