@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from geoglm.infer.runtime import Runtime
 from geoglm.io.memory import ArrayScene
 from geoglm.io.source import read_padded
-from geoglm.jobs.compress import export_model
+from geoglm.jobs.export.run import export_model
 from geoglm.jobs.network import predictor_of, runtime_of
 from geoglm.jobs.planning import make_plan
 from geoglm.options import HaloRule, PatchRule, Precision, SegmentOptions

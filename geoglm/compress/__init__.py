@@ -1,1 +1,1 @@
-"""Networks made smaller and faster: other formats, fewer bits."""
+"""Networks made smaller and faster: fewer channels, fewer bits."""

@@ -28,6 +28,7 @@ class Pruned:
     Args:
         network: the network.
         kept: channels left of every set that lost some, by its name; `SegmenterSpec.kept` wants these.
+        places: of the channels left of every set.
         hidden: hidden channels there were, and are.
         parameters: there were, and are.
         operations: multiply-adds a pixel of the image there were, and are.
@@ -35,6 +36,7 @@ class Pruned:
 
     network: nn.Module
     kept: dict[str, int]
+    places: dict[str, Tensor]
     hidden: tuple[int, int]
     parameters: tuple[int, int]
     operations: tuple[float, float]
@@ -54,35 +56,37 @@ def pruned(network: nn.Module, share: float, *, bands: int, multiple: int = MULT
     """
     before = operations(network, bands=bands)
     low, high = 0.0, 1.0
-    best = _without(network, high, multiple=multiple) if share else network
+    best, places = _without(network, high if share else low, multiple=multiple)
     if (least := operations(best, bands=bands)) > (1 - share) * before:
         raise GeoglmError(
             f"{share:g} of its multiply-adds cannot be pruned; of this network it is {1 - least / before:.2f} at most"
         )
     while share and high - low > 0.002:
         middle = (low + high) / 2
-        tried = _without(network, middle, multiple=multiple)
+        tried, tried_places = _without(network, middle, multiple=multiple)
         if operations(tried, bands=bands) <= (1 - share) * before:
-            best, high = tried, middle
+            best, places, high = tried, tried_places, middle
         else:
             low = middle
     was, is_now = hidden_channels(network), hidden_channels(best)
     return Pruned(
-        best if share else copy.deepcopy(network),
+        best,
         {h.name: h.count for w, h in zip(was, is_now, strict=True) if h.count < w.count},
+        places,
         hidden=(sum(h.count for h in was), sum(h.count for h in is_now)),
         parameters=(_parameters(network), _parameters(best)),
         operations=(before, operations(best, bands=bands)),
     )
 
 
-def _without(network: nn.Module, share: float, *, multiple: int) -> nn.Module:
-    """A copy without the weakest `share` of the channels of every set."""
-    smaller = copy.deepcopy(network)
+def _without(network: nn.Module, share: float, *, multiple: int) -> tuple[nn.Module, dict[str, Tensor]]:
+    """A copy without the weakest `share` of the channels of every set, and the places of those that stay."""
+    smaller, places = copy.deepcopy(network), {}
     for channels in reversed(hidden_channels(smaller)):
         count = left_of(channels.count, share, multiple=multiple)
-        channels.keep(strength(channels).topk(count).indices.sort().values)
-    return smaller
+        places[channels.name] = strength(channels).topk(count).indices.sort().values
+        channels.keep(places[channels.name])
+    return smaller, places
 
 
 def left_of(count: int, share: float, *, multiple: int) -> int:

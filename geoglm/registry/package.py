@@ -9,7 +9,8 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,21 +18,31 @@ from typing import TYPE_CHECKING, Any
 
 from geoglm.errors import BadPackage, MissingExtra, OutputError
 from geoglm.registry.card import ModelCard
+from geoglm.registry.card_limits import MOST_BYTES, check_card
 from geoglm.registry.graph import ONNX, OPENVINO, GraphEntry, graph_files, graph_sha256
 from geoglm.registry.onnx_file import OnnxFacts
+from geoglm.registry.operators import ALLOWED
+from geoglm.registry.tensors import tensor_shapes
 
 if TYPE_CHECKING:
     from torch import nn
 
 CARD, WEIGHTS = "model.json", "model.safetensors"
+PICKLES = (".pt", ".pth", ".ckpt", ".pkl", ".bin")
+"""How files end that are pickles, most of them."""
 
 
 @dataclass(frozen=True)
 class ModelPackage:
-    """A card and, loaded when wanted, the network with its weights."""
+    """A card and, loaded when wanted, the network with its weights.
+
+    Args:
+        shipped: it came with geoglm, so its weights must be those that its card was written for.
+    """
 
     folder: Path
     card: ModelCard
+    shipped: bool = False
 
     @classmethod
     def open(cls, folder: Path) -> ModelPackage:
@@ -42,15 +53,21 @@ class ModelPackage:
         """
         if not (folder / CARD).is_file():
             raise BadPackage(folder, f"{CARD} is missing")
+        if (size := (folder / CARD).stat().st_size) > MOST_BYTES:
+            raise BadPackage(folder, f"{CARD} has {size / 1e6:.0f} MB; a card has {MOST_BYTES / 1e6:.0f} MB at most")
         try:
-            card = ModelCard.parse(json.loads((folder / CARD).read_text(encoding="utf-8")))
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            data = json.loads((folder / CARD).read_text(encoding="utf-8"))
+            check_card(data)
+            card = ModelCard.parse(data)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
             raise BadPackage(folder, f"{CARD} is malformed ({type(error).__name__}: {error})") from error
         needed = [folder / WEIGHTS] if card.network else []
         if card.graph is not None:
             needed += graph_files(folder, card.graph.file)
         if missing := next((f for f in needed if not f.is_file()), None):
-            raise BadPackage(folder, f"{missing.name} is missing")
+            pickled = next((f.name for f in sorted(folder.iterdir()) if f.suffix in PICKLES), None)
+            way = f"; {pickled} may run code when it is read: geoglm models convert makes safetensors of it"
+            raise BadPackage(folder, f"{missing.name} is missing{way if pickled else ''}")
         return cls(folder, card)
 
     @cached_property
@@ -86,13 +103,24 @@ class ModelPackage:
         if graph_sha256(self.folder, graph.file) != graph.sha256:
             raise BadPackage(self.folder, f"{graph.file} is damaged or another than the card names")
         path = self.folder / graph.file
+        if graph.file == ONNX:
+            self._look_through(path)
+        return path
+
+    def _look_through(self, path: Path) -> None:
+        """See that an ONNX file asks for nothing but arithmetic on its own numbers.
+
+        Raises:
+            BadPackage: it does.
+        """
         try:
-            outside = OnnxFacts.read(path).external if graph.file == ONNX else ()
+            facts = OnnxFacts.read(path)
         except ValueError as error:
             raise BadPackage(self.folder, f"{ONNX}: {error}") from error
-        if outside:
-            raise BadPackage(self.folder, f"{ONNX} keeps weights in a file outside ({outside[0]})")
-        return path
+        if facts.external:
+            raise BadPackage(self.folder, f"{ONNX} keeps weights in a file outside ({facts.external[0]})")
+        if foreign := sorted(facts.operators - ALLOWED):
+            raise BadPackage(self.folder, f"{ONNX} uses operators that are not allowed: {', '.join(foreign[:6])}")
 
     def with_weights(self) -> ModelPackage:
         """The package itself, known to have weights.
@@ -114,6 +142,9 @@ class ModelPackage:
             MissingExtra: torch is not installed.
         """
         self.with_weights()
+        graph = self.card.graph
+        if self.shipped and graph is not None and graph.weights_sha256 != self.sha256:
+            raise BadPackage(self.folder, f"{WEIGHTS} is damaged or another than the card names")
         try:
             from safetensors import SafetensorError
             from safetensors.torch import load_file
@@ -122,7 +153,9 @@ class ModelPackage:
         except ModuleNotFoundError as error:
             raise MissingExtra.of(error) from error
         try:
+            shapes = tensor_shapes(self.folder / WEIGHTS)
             network = build_segmenter(SegmenterSpec(**self.card.network))
+            _check_shapes(shapes, {name: tuple(value.shape) for name, value in network.state_dict().items()})
             network.load_state_dict(load_file(self.folder / WEIGHTS))
             if network.summary_size != self.card.summary_size:
                 raise ValueError(
@@ -132,6 +165,19 @@ class ModelPackage:
         except (SafetensorError, RuntimeError, TypeError, KeyError, ValueError) as error:
             raise BadPackage(self.folder, f"weights and card do not fit: {str(error)[:200]}") from error
         return network.float().eval()
+
+
+def _check_shapes(found: dict[str, tuple[int, ...]], wanted: dict[str, tuple[int, ...]]) -> None:
+    """That a file holds the tensors of a network, all of them and no others.
+
+    Raises:
+        ValueError: it does not.
+    """
+    if differing := sorted(set(found) ^ set(wanted)):
+        which = "is not in the file" if differing[0] in wanted else "is none of the network of the card"
+        raise ValueError(f"{differing[0]!r} {which} ({len(differing)} such tensors)")
+    if wrong := next((n for n in wanted if found[n] != wanted[n]), None):
+        raise ValueError(f"{wrong!r} is {found[wrong]} in the file and {wanted[wrong]} in the network of the card")
 
 
 def write_package(folder: Path, network: nn.Module, card: dict[str, Any]) -> ModelPackage:
@@ -172,16 +218,28 @@ def write_graph_package(
     Raises:
         OutputError: there is such a folder already, or it cannot be made.
     """
+    with new_folder(folder) as draft:
+        save(draft)
+        entry = replace(entry, sha256=graph_sha256(draft, entry.file))
+        card = {k: v for k, v in card.items() if k != "geoglm:network"} | {"geoglm:graph": entry.as_dict()}
+        (draft / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return ModelPackage.open(folder)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A draft beside `folder` that takes its name when all is written, and is gone if anything fails.
+
+    Raises:
+        OutputError: there is such a folder already, or it cannot be made.
+    """
     try:
         if folder.exists():
             raise OutputError(f"{folder}: is there already; choose another -o, or another name in the card")
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
-            save(draft)
-            entry = replace(entry, sha256=graph_sha256(draft, entry.file))
-            card = {k: v for k, v in card.items() if k != "geoglm:network"} | {"geoglm:graph": entry.as_dict()}
-            (draft / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            yield draft
             draft.chmod(0o755)
             draft.rename(folder)
         except BaseException:
@@ -189,4 +247,3 @@ def write_graph_package(
             raise
     except OSError as error:
         raise OutputError(f"{folder}: cannot be made ({error.strerror}); choose another -o") from error
-    return ModelPackage.open(folder)

@@ -43,6 +43,8 @@ JUDGED, PICTURES = 24, 4
 REPORTS = 5
 """Times that validation is looked at while training goes on."""
 LEAST_STEPS = 20
+PRUNED_IN = {"encoder": ("encoder.",), "fusion": ("fusion.", "pyramid.smooth.")}
+"""Where the channels of a pruned network stand that a new part does not have."""
 BATCH = 16
 MEASURING_S = 20.0
 """What measuring at the end takes, about."""
@@ -52,7 +54,9 @@ def new_spec(base: SegmenterSpec | None, *, bands: int, classes: int, **asked: A
     """The network to train: `base` with another head, or a small one; `asked` for parts replaces them by name."""
     start = base or SegmenterSpec(encoder=SCRATCH_ENCODER, bands=bands, classes=classes, depth=4)
     given = {k: v for k, v in asked.items() if v is not None}
-    return replace(start, bands=bands, classes=classes, context=0, **given)
+    new = [part for part, choice in given.items() if choice != getattr(start, part)]
+    kept = {n: count for n, count in start.kept.items() if not any(n.startswith(PRUNED_IN.get(p, ())) for p in new)}
+    return replace(start, bands=bands, classes=classes, context=0, kept=kept, **given)
 
 
 def new_network(spec: SegmenterSpec, base: nn.Module | None, rows: Mapping[int, int]) -> nn.Module:

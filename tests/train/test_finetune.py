@@ -46,6 +46,20 @@ def test_another_fusion_is_new_and_the_encoder_is_kept_all_the_same() -> None:
     assert all(torch.equal(old[n], new[n]) for n in old if n.startswith(("encoder.", "pyramid.lateral")))
 
 
+def test_a_pruned_network_stays_so_but_for_parts_that_are_new() -> None:
+    kept = {"encoder.body.model.conv_stem": 8, "pyramid.lateral.0": 8, "pyramid.smooth.0.0": 8, "fusion.mix.0": 8}
+    spec = replace(SMALL, kept=kept)
+    base = build_segmenter(spec)
+    same = new_network(new_spec(spec, bands=3, classes=2), base, {})
+    assert all(torch.equal(v, same.state_dict()[n]) for n, v in base.state_dict().items() if not n.startswith("head."))
+    fused = new_spec(spec, bands=3, classes=2, fusion="weighted")
+    assert set(fused.kept) == {"encoder.body.model.conv_stem", "pyramid.lateral.0"}
+    assert set(new_spec(spec, bands=3, classes=2, encoder="resnet18").kept) == set(kept) - {
+        "encoder.body.model.conv_stem"
+    }
+    build_segmenter(fused)
+
+
 @pytest.mark.parametrize("bands", [1, 3, 9])
 def test_disturbed_pixels_are_as_many_and_still_finite(bands: int) -> None:
     pixels = torch.rand(bands, 40, 40)

@@ -67,9 +67,9 @@ def run_training(
     network = new_network(material.spec, base.network() if base else None, _same_names(material, base))
     if "steps" not in terms:
         report("timing a step", 0, 0)
-        terms |= {"steps": request.steps or _steps(lesson, network, request)}
+        terms |= {"steps": request.steps or _steps(lesson, network, request, base)}
         folder.keep(terms)
-    schedule = schedule_for(int(terms["steps"]), seed=request.seed, kept=base is not None, parts=request.processes)
+    schedule = schedule_for(int(terms["steps"]), seed=request.seed, kept=_stands(base), parts=request.processes)
     began = time.monotonic()
     trained = _trained(network, lesson, schedule, folder, processes=request.processes, report=report)
     seconds["training"] = time.monotonic() - began
@@ -139,10 +139,15 @@ def _same_names(material: Material, base: ModelPackage | None) -> dict[int, int]
     return {k: theirs[plain(n)] for k, n in enumerate(material.classes) if plain(n) in theirs}
 
 
-def _steps(lesson: Lesson, network: nn.Module, request: TrainRequest) -> int:
+def _stands(base: ModelPackage | None) -> bool:
+    """Whether there is an encoder to keep as it is: not one that was pruned and never mended or taught since."""
+    return base is not None and bool((base.card.data.get("geoglm:pruning") or {"mended_on": True})["mended_on"])
+
+
+def _steps(lesson: Lesson, network: nn.Module, request: TrainRequest, base: ModelPackage | None) -> int:
     """As many steps as fit into the minutes that were asked for, with what comes after them."""
     looks = getattr(network, "summary_size", 0) > 0
-    trial = lesson.plan(schedule_for(100, seed=request.seed, kept=request.base is not None), looks=looks)
+    trial = lesson.plan(schedule_for(100, seed=request.seed, kept=_stands(base)), looks=looks)
     began = time.monotonic()
     trial.validate(network.eval())
     judging = time.monotonic() - began

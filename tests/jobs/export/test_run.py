@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from geoglm.apps.cli import main
 from geoglm.errors import BadPackage, GeoglmError, OutputError
 from geoglm.io.memory import ArrayScene
-from geoglm.jobs.compress import _samples_of, export_model
+from geoglm.jobs.export.run import export_model
+from geoglm.jobs.export.samples import _samples_of
 from geoglm.jobs.reading import read_scene
 from geoglm.jobs.segment import segment_file
 from geoglm.options import SegmentOptions
@@ -100,7 +101,7 @@ import sys
 calls = []
 sys.addaudithook(lambda event, _: calls.append(event) if event in ("socket.connect", "socket.getaddrinfo") else None)
 from pathlib import Path
-from geoglm.jobs.compress import export_model
+from geoglm.jobs.export.run import export_model
 export_model(sys.argv[1], Path(sys.argv[3]), form="openvino", int8=True, scenes=[Path(sys.argv[2])])
 print(calls)
 """

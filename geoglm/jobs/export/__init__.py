@@ -1,0 +1,1 @@
+"""A model for elsewhere, or lighter: what `geoglm export` does."""
