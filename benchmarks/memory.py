@@ -84,7 +84,7 @@ def empty_scene(path: Path, side: int) -> None:
 
 
 def scenes(plot: Path, sides: list[int], budgets: list[str]) -> None:
-    """Print a table of runs, with the slope from the smallest to the largest scene, and draw it."""
+    """Print a table of runs, with the slopes from scene to scene, and draw it."""
     found: dict[str, list[tuple[float, dict[str, Any]]]] = {}
     print("| --memory | scene px | patch px | workers | peak MB | predicted MB | off | s |\n" + "|---" * 8 + "|")
     with tempfile.TemporaryDirectory() as folder:
@@ -98,10 +98,9 @@ def scenes(plot: Path, sides: list[int], budgets: list[str]) -> None:
                 facts = (run["workers"], run["peak"], run["predicted"], f"{off:+.0%}", run["seconds"])
                 print("| " + " | ".join(map(str, (budget, side, patch, *facts))) + " |", flush=True)
     for budget, runs in found.items():
-        (small, first), (large, last) = runs[0], runs[-1]
-        if large > small:
+        for (small, first), (large, last) in pairwise(sorted(runs, key=lambda r: r[0])):
             slope = (last["peak"] - first["peak"]) / (large - small) * 100
-            print(f"{budget}: {slope:+.2f} MB for 100 Mpx more")
+            print(f"{budget}, {small:.0f} to {large:.0f} Mpx: {slope:+.2f} MB for 100 Mpx more")
     draw(plot, found)
 
 
