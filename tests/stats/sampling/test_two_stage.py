@@ -79,7 +79,7 @@ def a_sample(seed: int, *, pixels: int, per_block: int, drawn: int, blocks: int,
 @given(st.integers(0, 10**6), st.integers(1, 3))
 @settings(max_examples=30)
 def test_blocks_of_one_pixel_are_a_stratified_sample(seed: int, strata: int) -> None:
-    sample = a_sample(seed, pixels=1, per_block=1, drawn=40, blocks=300, strata=strata)
+    sample = a_sample(seed, pixels=1, per_block=1, drawn=400, blocks=3000, strata=strata)
     plain = StratifiedSample(sample.blocks, sample.stratum, sample.mapped, sample.truth, 3)
     ours, theirs = assess(sample), assess(plain)
     assert ours.overall.value == pytest.approx(theirs.overall.value)
