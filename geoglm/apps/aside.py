@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.abc import MetaPathFinder
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
@@ -19,16 +19,18 @@ SPARING = frozenset({"segment", "info"})
 """Commands that use none of the companions."""
 
 
-class NotHere(MetaPathFinder):
-    """Finds that the companions are not installed."""
+class NotHere(MetaPathFinder, Loader):
+    """Finds the companions, and then does not load them: whoever only asks for one (torch does) gets no error."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """See `MetaPathFinder`."""
-        if fullname in COMPANIONS:
-            raise ModuleNotFoundError(f"{fullname} is set aside", name=fullname)
-        return None
+        return ModuleSpec(fullname, self) if fullname in COMPANIONS else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """See `Loader`. A None in `sys.modules` would not do: PyArrow takes it for the module."""
+        raise ModuleNotFoundError(f"{spec.name} is set aside", name=spec.name)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.util import module_from_spec
 from pathlib import Path
 
 import pytest
@@ -37,10 +38,13 @@ def test_other_commands_have_all(command: str | None) -> None:
         assert sys.meta_path == before
 
 
-def test_a_companion_is_as_if_not_installed() -> None:
+def test_a_companion_is_found_but_not_loaded() -> None:
     with companions_aside("segment"):
-        assert isinstance(sys.meta_path[0], NotHere)
-        with pytest.raises(ModuleNotFoundError, match="set aside"):
-            sys.meta_path[0].find_spec("pandas", None)
-        assert sys.meta_path[0].find_spec("numpy", None) is None
+        finder = sys.meta_path[0]
+        assert isinstance(finder, NotHere)
+        assert finder.find_spec("numpy", None) is None
+        spec = finder.find_spec("pandas", None)
+        assert spec is not None
+        with pytest.raises(ModuleNotFoundError, match="pandas is set aside"):
+            module_from_spec(spec)
     assert not any(isinstance(finder, NotHere) for finder in sys.meta_path)
