@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from geoglm.errors import GeoglmError, SceneChanged
+from geoglm.errors import SceneChanged, SceneNotFound, SceneUnreadable
 from geoglm.io.geotiff import scene_files
 from geoglm.io.remote import SceneRef
 from geoglm.jobs.manifest import quick_key
@@ -47,14 +47,14 @@ class Seen:
 
         Raises:
             SceneChanged: size, time, beginning or end of one of its files, or its entity tag, are others.
-            SceneUnreachable: its server does not answer any more.
+            SceneUnreadable, SceneUnreachable: it cannot be read at the moment.
         """
+        facts = {} if isinstance(self.scene, Path) else self.scene.facts()
         try:
-            facts = {} if isinstance(self.scene, Path) else self.scene.facts()
             same = stamp(self.scene) == self._stamp and quick_key(scene_files(self.scene), facts) == self.key
-        except (GeoglmError, OSError) as error:
-            if not isinstance(self.scene, Path):
-                raise
+        except (FileNotFoundError, SceneNotFound) as error:
             raise SceneChanged(self.scene) from error
+        except OSError as error:
+            raise SceneUnreadable(self.scene, str(error.strerror or error)) from error
         if not same:
             raise SceneChanged(self.scene)

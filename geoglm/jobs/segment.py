@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoglm.errors import OutOfMemory, OutputError, SceneError
+from geoglm.errors import OutOfMemory, OutputError, SceneError, SceneUnreachable, SceneUnreadable
 from geoglm.io.class_raster import ClassRaster, ConfidenceRaster
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.guard.trust import trust
@@ -189,7 +190,8 @@ def _attempt(
             )
             raise
         except (SceneError, OSError):
-            seen.check()  # a scene that was cut or taken away is told as that, whatever came of it
+            with suppress(SceneUnreadable, SceneUnreachable):
+                seen.check()  # a scene that was cut or taken away is told as that, whatever came of it
             raise
 
 
