@@ -96,3 +96,20 @@ def import_model(model: Path, card: Path, output: Path | None) -> None:
     assert graph is not None
     size = "any size" if graph.tile is None else f"{graph.tile[0]} x {graph.tile[1]} px"
     click.echo(f"{package.card.name}: {graph.layout}, {graph.answers}, tiles of {size}; in {package.folder}")
+
+
+@models.command("convert")
+@click.argument("weights", metavar="WEIGHTS.pt", type=AnyPath)
+@click.option("--card", required=True, type=AnyPath, help="JSON file with the model's card, geoglm:network in it.")
+@click.option("-o", "--output", type=AnyPath, help="Folder of the package [one of its name among your own models].")
+def convert_model(weights: Path, card: Path, output: Path | None) -> None:
+    """Make a package of weights that PyTorch pickled (.pt, .pth, .ckpt), of a network that geoglm builds.
+
+    A pickle can run code when it is read, so geoglm reads none elsewhere. Here it is read once, in a process of its own
+    without network that takes tensors and nothing else, and written as safetensors. The card says what network they
+    belong to, `geoglm models show NAME` prints one. Of any other network import its ONNX export.
+    """
+    from geoglm.jobs.models import convert_model as take_over
+
+    package = take_over(weights, card, output)
+    click.echo(f"{package.card.name}: in {package.folder}")

@@ -30,7 +30,7 @@ def activation_bytes_px(path: Path, entry: GraphEntry, bands: int, stride: int) 
     peaks = []
     for rows, cols in sides:
         shape = (1, bands, rows, cols) if entry.layout == "NCHW" else (1, rows, cols, bands)
-        words = [sys.executable, "-m", "geoglm.registry.activations", str(path), ",".join(map(str, shape))]
+        words = [sys.executable, "-P", "-m", "geoglm.registry.activations", str(path), ",".join(map(str, shape))]
         peaks.append(int(subprocess.run(words, check=True, capture_output=True, text=True).stdout))
     pixels = sides[1][0] * sides[1][1] - sides[0][0] * sides[0][1]
     given = 4.0 * bands  # a small network's own peak may lie in its compilation

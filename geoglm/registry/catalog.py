@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
 import platformdirs
 
-from geoglm.errors import SceneMismatch, UnknownModel
-from geoglm.registry.package import CARD, ModelPackage
+from geoglm.errors import BadPackage, RefusedModel, SceneMismatch, UnknownModel
+from geoglm.registry.package import CARD, PICKLES, ModelPackage
 from geoglm.types import SceneMeta
+
+PINNED = {
+    "aerial-landcover": "0e50f52c5ea4c9463126e1ca9beabe71e3babd3d793a6ae16cb1062a31355414",
+    "sentinel2-landcover": "b698f1d2ba31a84c22d94628bd7af02855d2724653d173300d1027ba871cb615",
+}
+"""SHA-256 of the cards of the shipped packages; a card names those of its weights and its graph in turn."""
+REINSTALL = "reinstall geoglm, or write the new hash into geoglm/registry/catalog.py if you made it anew"
 
 
 def shipped() -> dict[str, ModelPackage]:
-    """All packages that come with geoglm, by name."""
+    """All packages that come with geoglm, by name.
+
+    Raises:
+        BadPackage: the card of one is not the one that this version of geoglm was shipped with.
+    """
     root = Path(str(files("geoglm.registry"))) / "weights"
-    return {p.parent.name: ModelPackage.open(p.parent) for p in sorted(root.glob(f"*/{CARD}"))}
+    found = {p.parent.name: ModelPackage.open(p.parent) for p in sorted(root.glob(f"*/{CARD}"))}
+    for name, package in found.items():
+        if hashlib.sha256((package.folder / CARD).read_bytes()).hexdigest() != PINNED.get(name):
+            raise BadPackage(package.folder, f"its card is not the one this version of geoglm came with; {REINSTALL}")
+    return {name: replace(package, shipped=True) for name, package in found.items()}
 
 
 def own_folder() -> Path:
@@ -41,6 +57,8 @@ def find(name: str) -> ModelPackage:
     if name in known:
         return known[name]
     folder = mine.get(name, Path(name))
+    if folder.suffix in PICKLES and folder.is_file():
+        raise RefusedModel(folder, "a pickle may run code when it is read; geoglm models convert makes a package of it")
     if folder.is_dir():
         return ModelPackage.open(folder)
     raise UnknownModel(name, (*known, *mine))
