@@ -23,8 +23,8 @@ from geoglm.registry.package import ModelPackage, write_package
 from tests.conftest import card_for, pointwise, write_scene
 from tests.nn.networks import network
 
-SPEC = SegmenterSpec("tu-mobilenetv2_050", bands=3, classes=3, depth=3, width=16)
-TILING = {"stride": 8, "tileable": True, "halo": 64, "exact_halo": 160}
+SPEC = SegmenterSpec("separable-8", bands=3, classes=3, depth=2, width=32)
+TILING = {"stride": 4, "tileable": True, "halo": 32, "exact_halo": 96}
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +80,7 @@ def test_a_pruned_model_can_be_taught_and_stays_pruned(tmp_path: Path, model: Pa
     assert taught.card.network["kept"] == made.package.card.network["kept"]
     assert "geoglm:pruning" not in taught.card.data
     before, after = made.package.network().state_dict(), taught.network().state_dict()
-    encoder = "encoder.body.model.blocks.1.0.conv_pw.weight"
+    encoder = "encoder.body.stages.0.0.weight"
     assert not torch.equal(before[encoder], after[encoder]), "what was cut and not mended has to learn"
 
 
