@@ -155,6 +155,9 @@ EXTRAS = {
     "onnxscript": "compress",
     "nncf": "compress",
     "distributed": "cluster",
+    "starlette": "view",
+    "uvicorn": "view",
+    "xstatic": "view",
 }
 """Module → the extra of geoglm that brings it."""
 
