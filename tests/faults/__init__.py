@@ -1,0 +1,1 @@
+"""Faults on purpose: what geoglm promises of its outputs when disks, machines and people fail it."""
