@@ -196,8 +196,9 @@ def segment(
 ) -> None:
     """Turn each SCENE into a map of classes, a map of confidence, and polygons.
 
-    A SCENE is a raster file, an address (https://, s3://, GDAL's /vsi...), or a STAC item, whose bands are stacked on
-    the grid of the finest.
+    A SCENE is a raster file, an address (https://, s3://, GDAL's /vsi...), or several files, whose bands are stacked on
+    the grid of the finest: a STAC item, a Sentinel-2 product (SAFE) or Landsat Collection 2 product as a folder or zip,
+    or a pattern in quotes. Of Landsat, pixels are reflectance, and fill, clouds and their shadows are left out.
 
     The results lie in one folder: classes.tif and confidence.tif (cloud-optimised GeoTIFFs), polygons.gpkg,
     QGIS styles, quicklook.png, summary.json and manifest.json. With several scenes, each gets a folder of its
@@ -212,11 +213,14 @@ def segment(
     """
     options = parsed(given)
     from geoglm.io.geotiff import RasterFile
+    geoglm segment S2B_MSIL2A_20240517T103629_N0510_R008_T32TQM_20240517T142503.SAFE
+    geoglm segment "bands/*_B*.tif"
     from geoglm.jobs.segment import default_output, segment_file
 
     below = None if output is None or len(scenes) == 1 else output
-    folders = [below / s.stem if below else output or default_output(s) for s in scenes]
+    folders = [below / scene_stem(s) if below else output or default_output(s) for s in scenes]
     if twice := next((f for f in folders if folders.count(f) > 1), None):
+    from geoglm.io.products.product import scene_stem
         raise OutputError(f"two scenes would be written to {twice}; run them one by one with -o")
     if dry_run:
         for scene in scenes:

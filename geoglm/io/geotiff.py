@@ -24,6 +24,7 @@ from geoglm.errors import SceneMismatch, SceneUnreadable
 from geoglm.io.emptiness import holds_data
 from geoglm.io.guard.raster import SAFE, UNREADABLE, admitted, opened_name
 from geoglm.io.guard.trust import Trust, trust
+from geoglm.io.products.product import PACKED, is_product, is_zip, product, scene_stem
 from geoglm.io.proj import check_proj
 from geoglm.io.remote import SceneRef, reading, unreachable
 from geoglm.pixels.valid import valid_pixels
@@ -46,7 +47,7 @@ class RasterFile:
     its path, opened anew.
 
     Args:
-        path: of the file, or where else the scene lies (`geoglm.io.remote.scene_ref`).
+        path: of the file, of a product (`geoglm.io.products`), or where else it lies (`geoglm.io.remote.scene_ref`).
         resample: ground sample distance in metres to read it at, through a warped view; None for its own.
         zoom: pixels a side to read for each of those, also where the scene does not say where it lies: 0.5 averages
             2 x 2 pixels into one, 2 puts pixels in between bilinearly.
@@ -96,7 +97,7 @@ class RasterFile:
     def _bytes(self) -> int | None:
         """Size of the file, where that is known."""
         if isinstance(self.path, Path):
-            return self.path.stat().st_size
+            return self.path.stat().st_size if self.path.is_file() else None
         return int(self.facts["bytes"]) if self.facts.get("bytes", "").isdecimal() else None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -127,7 +128,7 @@ class RasterFile:
         }
         georef = _georef(dataset) if self._grid is None else self._grid.georef
         return SceneMeta(
-            name=self.path.stem,
+            name=scene_stem(self.path),
             height=dataset.height,
             width=dataset.width,
             dtype=dtype,
@@ -197,9 +198,11 @@ class RasterFile:
 
 
 def scene_files(path: SceneRef) -> list[Path]:
-    """All files of a scene here: itself, what a VRT draws on, and world, mask and metadata files beside it."""
-    own = {path} if isinstance(path, Path) else set()
+    """All files of a scene here: itself, those of a product, what a VRT draws on, and files of metadata beside it."""
     given = trust()
+    if isinstance(path, Path) and is_product(path):
+        return sorted(product(path, given).files)
+    own = {path} if isinstance(path, Path) else set()
     with _readable(path), opened_name(*_let_in(path, given), path, given) as dataset:
         return sorted({*own, *(p for p in map(Path, dataset.files) if p.is_file())})
 
@@ -212,6 +215,8 @@ def _place(path: SceneRef) -> str:
 def _let_in(path: SceneRef, trusted: Trust) -> tuple[str, list[str]]:
     """What GDAL is to open, a file, or a VRT that stacks the assets of a STAC item, and the drivers that may."""
     if isinstance(path, Path):
+        if is_product(path):
+            return product(path, trusted).vrt, ["VRT"]
         return str(path.absolute()), admitted(path, DRIVERS, trusted)
     if not path.is_item:
         return path.gdal, [*ELSEWHERE, *trusted.drivers]
@@ -224,7 +229,8 @@ def _let_in(path: SceneRef, trusted: Trust) -> tuple[str, list[str]]:
 def _readable(path: SceneRef) -> Iterator[None]:
     """Say in one line what GDAL says in several."""
     try:
-        with rasterio.Env(**SAFE), reading(path):
+        packed = PACKED if isinstance(path, Path) and is_zip(path) else {}
+        with rasterio.Env(**SAFE, **packed), reading(path):
             yield
     except UNREADABLE as error:
         cause = error.__cause__ or error

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from geoglm.io.geotiff import scene_files
 from geoglm.io.remote import SceneRef, without_secrets
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.version import __version__
@@ -22,7 +23,10 @@ LIBRARIES = ("rasterio", "numpy", "openvino", "torch", "shapely", "geopandas", "
 
 
 def file_hash(path: Path) -> dict[str, Any]:
-    """SHA-256 of a file; of a very large one, of its size, beginning and end, and that is said."""
+    """SHA-256 of a file; of a very large one, of its size, beginning and end, and that is said. Of a scene in several
+    files the same of each, by name."""
+    if not path.is_file():
+        return {"files": {p.name: file_hash(p) for p in scene_files(path)}}
     size = path.stat().st_size
     digest = hashlib.sha256()
     with path.open("rb") as stream:

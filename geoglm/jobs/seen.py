@@ -15,7 +15,7 @@ Stamp = tuple[int, ...]
 
 def stamp(scene: SceneRef) -> Stamp:
     """What changes when a file does, at the price of one look; nothing of a scene that is elsewhere, or not there."""
-    if not isinstance(scene, Path):
+    if not isinstance(scene, Path) or scene.is_dir():
         return ()
     try:
         status = scene.stat()

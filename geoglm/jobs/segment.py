@@ -21,6 +21,7 @@ from geoglm.io.guard.trust import trust
 from geoglm.io.journal import OUTPUTS, DamagedShard, Stage
 from geoglm.io.polygon_table import Legend, PolygonTable
 from geoglm.io.remote import SceneRef, scene_ref
+from geoglm.io.products.product import scene_stem
 from geoglm.io.styles import classes_style, confidence_style, polygons_style
 from geoglm.io.vectors import AreaOfInterest
 from geoglm.jobs.budget import peak_memory
@@ -118,9 +119,8 @@ class SegmentResult:
 
 def default_output(scene: SceneRef) -> Path:
     """The folder in which results are put unless said otherwise: beside a scene, here for one that is elsewhere."""
-    if not isinstance(scene, Path):
-        return Path(f"{scene.stem}-geoglm")
-    return scene.with_name(f"{scene.stem}-geoglm")
+    name = f"{scene_stem(scene)}-geoglm"
+    return scene.with_name(name) if isinstance(scene, Path) else Path(name)
 
 
 def plan_file(scene: SceneRef, options: SegmentOptions) -> SegmentPlan:

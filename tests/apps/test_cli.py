@@ -98,7 +98,7 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[object], str]]:
     blocked.write_text("")
     return {
         "missing": ([folder / "none.tif"], "no such file"),
-        "folder": ([folder], "not a regular file"),
+        "folder": ([folder], "no Sentinel-2 (SAFE) or Landsat"),
         "text": ([text], "cannot be read as a raster"),
         "empty": ([empty], "cannot be read as a raster"),
         "truncated": ([cut], "cut short"),

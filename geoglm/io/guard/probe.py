@@ -42,22 +42,24 @@ class Helper:
         with self._lock:
             self._running()
 
-    def try_out(self, path: Path, drivers: Sequence[str]) -> None:
+    def try_out(self, path: Path, drivers: Sequence[str], *, name: str | None = None) -> None:
         """Have the file at `path` opened, once as long as it stays the same.
 
         Args:
             drivers: of rasters that may; ``vectors`` alone stands for those of vectors.
+            name: GDAL's, for a file within the file.
 
         Raises:
             SceneUnreadable: GDAL cannot open it.
             FileRefused: GDAL crashed on it, took too much memory or too long.
         """
         state = path.stat()
-        key = (str(path), state.st_ino, state.st_size, state.st_mtime_ns, *drivers)
+        name = name or str(path)
+        key = (name, state.st_ino, state.st_size, state.st_mtime_ns, *drivers)
         with self._lock:
             if key in self._passed:
                 return
-            told = self._asked({"name": str(path), "drivers": list(drivers), "folder": str(Path.cwd())}, path)
+            told = self._asked({"name": name, "drivers": list(drivers), "folder": str(Path.cwd())}, path)
             if told:
                 raise SceneUnreadable(path, told.replace(f"'{path}'", "it").replace(str(path), "it"))
             self._passed.add(key)

@@ -21,6 +21,7 @@ from geoglm.io.geotiff import RasterFile, scene_files
 from geoglm.io.journal import OUTPUTS, DamagedShard, Stage
 from geoglm.io.legend import own_legend
 from geoglm.io.quicklook import coloured, stretched
+from geoglm.io.products.product import scene_stem
 from geoglm.io.source import Source
 from geoglm.jobs.budget import peak_memory
 from geoglm.jobs.change.classes import MapsCompared
@@ -74,7 +75,7 @@ def silent(phase: str, done: int, total: int) -> None:
 
 def default_output(before: Path, after: Path) -> Path:
     """The folder beside the first scene in which results are put unless said otherwise."""
-    return before.with_name(f"{before.stem}-to-{after.stem}-change")
+    return before.with_name(f"{scene_stem(before)}-to-{scene_stem(after)}-change")
 
 
 def change(

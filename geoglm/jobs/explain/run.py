@@ -13,6 +13,7 @@ from geoglm.errors import GeoglmError, OutputError, TargetError
 from geoglm.io.explain.target import Target, point_target, polygon_target
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.journal import OUTPUTS, Stage
+from geoglm.io.products.product import scene_stem
 from geoglm.io.remote import Remote, SceneRef, scene_ref
 from geoglm.io.source import Source
 from geoglm.jobs.explain.options import ExplainOptions
@@ -32,7 +33,8 @@ def silent(phase: str, done: int, total: int) -> None:
 
 def default_output(scene: SceneRef) -> Path:
     """The folder in which results are put at the command line unless said otherwise."""
-    return scene.with_name(f"{scene.stem}-explained") if isinstance(scene, Path) else Path(f"{scene.stem}-explained")
+    name = f"{scene_stem(scene)}-explained"
+    return scene.with_name(name) if isinstance(scene, Path) else Path(name)
 
 
 def explain(

@@ -13,6 +13,7 @@ from typing import Any
 from geoglm.errors import GeoglmError, OutputError, SceneChanged
 from geoglm.io.geotiff import scene_files
 from geoglm.io.journal import DamagedShard, Stage
+from geoglm.io.products.product import scene_stem
 from geoglm.io.remote import SceneRef, scene_ref
 from geoglm.io.series.days import stated
 from geoglm.io.series.stack import Stack
@@ -60,7 +61,7 @@ class SeriesResult:
 def default_output(scenes: Sequence[str | SceneRef]) -> Path:
     """The folder in which results are put unless said otherwise: beside the first scene, here for one elsewhere."""
     first = scene_ref(scenes[0])
-    name = f"{first.stem}-series"
+    name = f"{scene_stem(first)}-series"
     return first.with_name(name) if isinstance(first, Path) else Path(name)
 
 
