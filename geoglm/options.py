@@ -190,6 +190,7 @@ class SegmentOptions:
         doubts: layers of uncertainty to write as well.
         disagreement: write that of overlapping tiles as well, see `geoglm.stitch.doubts`.
         vectors: format of the polygons.
+        report: write the page about the results as well.
         min_area: smallest region kept, m² (pixels where the scene has no CRS).
         aoi: file with polygons; pixels outside are not classified.
         scheduler: where shards are scored; the map does not depend on it.
@@ -214,6 +215,7 @@ class SegmentOptions:
     doubts: tuple[Doubt, ...] = ()
     disagreement: bool = False
     vectors: VectorFormat = "gpkg"
+    report: bool = True
     min_area: float = 0.0
     aoi: Path | None = None
     scheduler: SchedulerRule = SchedulerRule("threads")

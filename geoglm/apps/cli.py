@@ -21,7 +21,7 @@ from geoglm.apps.cli_evaluate import evaluate
 from geoglm.apps.cli_explain import explain
 from geoglm.apps.cli_export import export
 from geoglm.apps.cli_models import models
-from geoglm.apps.cli_options import parsed, plan_options, scene_argument
+from geoglm.apps.cli_options import parsed, plan_options, report_option, scene_argument
 from geoglm.apps.cli_report import report
 from geoglm.apps.cli_series import series
 from geoglm.apps.cli_train import train
@@ -188,6 +188,7 @@ main.add_command(vectorize)
     help="Where shards are scored: threads, local:N (processes), tcp://HOST:PORT (a dask cluster), or auto: the "
     "cluster of DASK_SCHEDULER_ADDRESS where more threads are free there than here.",
 )
+@report_option
 @click.option("--dry-run", is_flag=True, help="Print the plan, as info does, and stop there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
@@ -201,26 +202,27 @@ def segment(
     or a pattern in quotes. Of Landsat, pixels are reflectance, and fill, clouds and their shadows are left out.
 
     The results lie in one folder: classes.tif and confidence.tif (cloud-optimised GeoTIFFs), polygons.gpkg,
-    QGIS styles, quicklook.png, summary.json and manifest.json. With several scenes, each gets a folder of its
-    own below -o. A run that was stopped goes on where it was when the same command is given again.
+    QGIS styles, quicklook.png, report.html, item.json (STAC), summary.json and manifest.json. With several scenes,
+    each gets a folder of its own below -o. A run that was stopped goes on where it was when the same command is given
+    again.
 
     \b
     geoglm segment ortho.tif
     geoglm segment ortho.tif -o out --min-area 20 --vectors parquet
     geoglm segment ortho16.tif --bands 3,2,1 --scale auto
+    geoglm segment S2B_MSIL2A_20240517T103629_N0510_R008_T32TQM_20240517T142503.SAFE
+    geoglm segment "bands/*_B*.tif"
     geoglm segment https://example.org/ortho.tif
     geoglm segment ortho.tif --scheduler tcp://10.0.0.1:8786
     """
     options = parsed(given)
     from geoglm.io.geotiff import RasterFile
-    geoglm segment S2B_MSIL2A_20240517T103629_N0510_R008_T32TQM_20240517T142503.SAFE
-    geoglm segment "bands/*_B*.tif"
+    from geoglm.io.products.product import scene_stem
     from geoglm.jobs.segment import default_output, segment_file
 
     below = None if output is None or len(scenes) == 1 else output
     folders = [below / scene_stem(s) if below else output or default_output(s) for s in scenes]
     if twice := next((f for f in folders if folders.count(f) > 1), None):
-    from geoglm.io.products.product import scene_stem
         raise OutputError(f"two scenes would be written to {twice}; run them one by one with -o")
     if dry_run:
         for scene in scenes:

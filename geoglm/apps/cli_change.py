@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from geoglm.apps.cli_options import report_option
 from geoglm.apps.notes import print_notes
 from geoglm.apps.progress import progress_bar
 from geoglm.options import SchedulerRule, parse_bands, parse_memory
@@ -53,6 +54,7 @@ FILE = click.Path(path_type=Path)
     show_default=True,
     help="Where a model maps both dates: threads, local:N processes, a dask scheduler's tcp://HOST:PORT, or auto.",
 )
+@report_option
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def change(before: Path, after: Path, output: Path | None, as_json: bool, quiet: bool, **given: Any) -> None:
@@ -64,8 +66,8 @@ def change(before: Path, after: Path, output: Path | None, as_json: bool, quiet:
     same command goes on from what was finished.
 
     The results lie in one folder: change.tif (what changed) and probability.tif (how likely), polygons.gpkg,
-    quicklook.png, summary.json, manifest.json and QGIS styles; with classes also the areas of what became what, as
-    transitions.csv, transitions.png and flows.png.
+    quicklook.png, report.html, item.json (STAC), summary.json, manifest.json and QGIS styles; with classes also the
+    areas of what became what, as transitions.csv, transitions.png and flows.png.
 
     \b
     geoglm change 2019.tif 2024.tif -o out

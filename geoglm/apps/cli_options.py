@@ -68,6 +68,11 @@ def plan_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+report_option = click.option(
+    "--report/--no-report", default=True, help="Write report.html, one page about the results, beside them [yes]."
+)
+
+
 def scene_argument(given: str) -> SceneRef:
     """A scene as typed, as a path or what lies elsewhere; one that is here will be tried by a helper, begun now."""
     from geoglm.io.guard.probe import helper
@@ -100,6 +105,7 @@ def parsed(given: dict[str, Any]) -> SegmentOptions:
         doubts=doubts,
         disagreement=disagreement,
         vectors=given.get("vectors", "gpkg"),
+        report=given.get("report", True),
         min_area=given.get("min_area", 0.0),
         aoi=given.get("aoi"),
         scheduler=SchedulerRule.parse(given.get("scheduler", "threads")),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from geoglm.apps.cli_options import parsed, plan_options, scene_argument
+from geoglm.apps.cli_options import parsed, plan_options, report_option, scene_argument
 from geoglm.apps.notes import print_notes
 from geoglm.apps.progress import progress_bar
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     help="Weight of each neighbouring pixel for or against a change; 0 for every pixel by itself [0.5].",
 )
 @plan_options
+@report_option
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def series(scenes: tuple[SceneRef, ...], output: Path | None, as_json: bool, quiet: bool, **given: Any) -> None:
@@ -51,18 +52,20 @@ def series(scenes: tuple[SceneRef, ...], output: Path | None, as_json: bool, qui
     one date says of a pixel is weighed against all others and its neighbours: flicker goes, change that lasts or that
     neighbours share stays, and clouds are filled. The results lie in one folder: a map of classes and one of confidence
     for every date, first-change.tif with the date on which each pixel first changed, areas.csv and areas.png with the
-    areas of all classes over time, quicklook.png, summary.json, manifest.json and QGIS styles. What segment made of
-    each date is kept in dates/ and taken over when a later scene is added.
+    areas of all classes over time, quicklook.png, report.html, item.json (STAC), summary.json, manifest.json and QGIS
+    styles. What segment made of each date is kept in dates/ and taken over when a later scene is added.
 
     \b
     geoglm series 2018.tif 2019.tif 2020.tif 2021.tif -o out
     geoglm series a.tif b.tif c.tif --dates 2019-07-01,2020-07,2021 --model sentinel2-landcover
     geoglm series map_2016.tif map_2018.tif map_2021.tif --noise 0.1 --stay 0.95
     """
+    page = given.pop("report")
     options = parsed(given)
     from geoglm.jobs.series.run import series as follow
 
     chosen = {k: given[k] for k in ("stay", "noise", "neighbours") if given[k] is not None}
+    chosen["report"] = page
     dates = None if given["dates"] is None else [d.strip() for d in given["dates"].split(",")]
     with progress_bar(shown=not quiet and not as_json) as progress:
         result = follow(scenes, output, dates=dates, progress=progress, segment=options, **chosen)

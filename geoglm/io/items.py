@@ -7,7 +7,7 @@ and file. The model is named as what made the maps; its own card, in terms of th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -45,13 +45,13 @@ EDGE_STEPS = 16
 """Pieces in which an edge of the scene is followed, since it may be curved in longitude and latitude."""
 
 
-def stac_item(folder: Path, manifest: Mapping[str, Any], *, name: str, day: date | None) -> dict[str, Any]:
+def stac_item(folder: Path, manifest: Mapping[str, Any], *, name: str, days: Sequence[date]) -> dict[str, Any]:
     """The item of the results in `folder`, of which at least one is a GeoTIFF.
 
     Args:
         manifest: of the run: time, versions, and length and SHA-256 of files where it tells them.
         name: of the item.
-        day: of the scene; None where unknown, and then the time of processing stands in its place.
+        days: of the scene or scenes; none where unknown, and then the time of processing stands in their place.
     """
     rasters = sorted(folder.glob("*.tif"))
     meta = RasterFile(rasters[0]).meta
@@ -60,14 +60,14 @@ def stac_item(folder: Path, manifest: Mapping[str, Any], *, name: str, day: date
     model = manifest.get("model") or {}
     used = {"geoglm": str(manifest["geoglm"])} | ({model["name"]: str(model["version"])} if model.get("name") else {})
     properties: dict[str, Any] = {
-        "datetime": f"{day.isoformat()}T00:00:00Z" if day else made,
+        **_times(days, made),
         "created": made,
         "processing:datetime": made,
         "processing:software": used,
         "processing:lineage": " ".join(str(a) for a in manifest.get("command", ())),
         **_projection(meta),
     }
-    if not day:
+    if not days:
         properties["description"] = "The date of the scene is not known; datetime is that of the processing."
     item: dict[str, Any] = {
         "type": "Feature",
@@ -80,6 +80,14 @@ def stac_item(folder: Path, manifest: Mapping[str, Any], *, name: str, day: date
         "assets": dict(_assets(folder, manifest.get("files") or {})),
     }
     return item | ({"bbox": box} if box else {})
+
+
+def _times(days: Sequence[date], made: str) -> dict[str, str | None]:
+    """One instant, or from when to when."""
+    told = sorted({f"{day.isoformat()}T00:00:00Z" for day in days}) or [made]
+    if len(told) == 1:
+        return {"datetime": told[0]}
+    return {"datetime": None, "start_datetime": told[0], "end_datetime": told[-1]}
 
 
 def footprint(georef: GeoRef, height: int, width: int) -> tuple[dict[str, Any] | None, list[float] | None]:

@@ -14,7 +14,7 @@ import re
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from geoglm.io.commit.whole import file_facts, sync, sync_folder, write_whole
 
 OUTPUTS = (
     *("classes", "confidence", "probabilities", "entropy", "margin", "disagreement"),
-    *("polygons", "quicklook", "summary", "manifest"),
+    *("polygons", "quicklook", "summary", "manifest", "report", "item"),
     *("change", "probability", "transitions", "flows", "areas", "first-change"),
     *("explanation", "occlusion", "bands", "counterfactual", "context", "importance"),
 )
@@ -166,16 +166,21 @@ class Stage:
     def _shard(self, name: str) -> Path:
         return self.shards / f"{name}.zip"
 
-    def commit(self, manifest: dict[str, Any]) -> None:
+    def commit(self, manifest: dict[str, Any], tell: Callable[[Path, dict[str, Any]], None] | None = None) -> None:
         """Make the results visible, whole; the manifest tells length and SHA-256 of each as it lies on the disk.
+
+        Args:
+            tell: writes what tells of the results beside them, given their folder and the manifest so far.
 
         Raises:
             OSError: the folder cannot be written to.
         """
-        drafts = sorted(self.drafts.iterdir())
-        sync(drafts)
-        facts = {p.name: file_facts(p) for p in drafts}
-        text = json.dumps(manifest | {"files": facts}, indent=2, ensure_ascii=False, default=str) + "\n"
+        facts = self._settled(())
+        if tell is not None:
+            tell(self.drafts, manifest | {"files": facts})
+            facts |= self._settled(facts)
+        whole = manifest | {"outputs": [*sorted(facts), MANIFEST], "files": facts}
+        text = json.dumps(whole, indent=2, ensure_ascii=False, default=str) + "\n"
         write_whole(self.drafts / MANIFEST, text)
         sync_folder(self.drafts)
 
@@ -185,6 +190,12 @@ class Stage:
 
         publish(self.drafts, self.output, self.record, earlier=self._earlier(), hashes=hashes)
         self.discard()
+
+    def _settled(self, known: Collection[str]) -> dict[str, dict[str, Any]]:
+        """Have the drafts on the disk that are not known yet; what the manifest tells of each."""
+        drafts = sorted(p for p in self.drafts.iterdir() if p.name not in known)
+        sync(drafts)
+        return {p.name: file_facts(p) for p in drafts}
 
     def _earlier(self) -> list[str]:
         """Outputs of an earlier run in the folder, finished or killed while it moved them; nobody else's files."""

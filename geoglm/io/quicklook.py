@@ -79,7 +79,7 @@ def write_quicklook(
 
     Args:
         scene: ``(y, x, 3)`` in 0…1.
-        classes, confidence: ``(y, x)``, of any size with the same proportions.
+        classes, confidence: ``(y, x)``; all three are of any size with the same proportions.
         shares: class value → share of the valid area, for the legend.
     """
     from PIL import Image, ImageDraw

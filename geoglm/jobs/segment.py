@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,11 @@ from geoglm.io.geotiff import RasterFile
 from geoglm.io.guard.trust import trust
 from geoglm.io.journal import OUTPUTS, DamagedShard, Stage
 from geoglm.io.polygon_table import Legend, PolygonTable
-from geoglm.io.remote import SceneRef, scene_ref
 from geoglm.io.products.product import scene_stem
+from geoglm.io.remote import SceneRef, scene_ref
+from geoglm.io.report.parts import Picture
+from geoglm.io.report.pictures import SIDE_PX, stretched_picture
+from geoglm.io.series.days import day_of
 from geoglm.io.styles import classes_style, confidence_style, polygons_style
 from geoglm.io.vectors import AreaOfInterest
 from geoglm.jobs.budget import peak_memory
@@ -35,6 +39,7 @@ from geoglm.jobs.paced import LevelNotes, PacedScorer, after_s, remember_after
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.jobs.planning import make_plan
 from geoglm.jobs.readiness import get_ready
+from geoglm.jobs.report.beside import write_beside
 from geoglm.jobs.scorer import ShardScorer
 from geoglm.jobs.seen import Seen, stamp
 from geoglm.jobs.stopping import Stopped, patiently
@@ -240,6 +245,7 @@ class _Run:
         """All steps, in order."""
         began = time.monotonic()
         get_ready(self.plan)
+        day = day_of(self.meta, self.seen.scene)
         runtime = self._infer()
         self._note("network", began)
         began = scored = time.monotonic()
@@ -250,19 +256,20 @@ class _Run:
         self._note("polygons", began)
         began = time.monotonic()
         result = self._result(counts)
-        self._quicklook(result)
+        picture = self._quicklook(result)
         self._note("quicklook", began)
         self._styles()
         (self.stage.drafts / "summary.json").write_text(json.dumps(result.as_dict(), indent=2) + "\n", encoding="utf-8")
         manifest = describe_run(self.plan, self.seen.scene, runtime, self.seen.facts)
         manifest["scheduler"] = self.where
         manifest["peak_memory_mb"] = round(peak_memory() / 1e6)
-        manifest["outputs"] = [*sorted(p.name for p in self.stage.drafts.iterdir()), "manifest.json"]
         if (budget := self.plan.options.time_budget) is not None:
             manifest["resolution"] = self.levels.told(budget, self.plan.layout)
         self.seen.check()  # the quicklook was the last to read it
         check_stop()
-        self.stage.commit(manifest)
+        name, days = default_output(self.seen.scene).name, [day.day] if day else []
+        page = self.plan.options.report
+        self.stage.commit(manifest, partial(write_beside, name=name, days=days, page=page, scene=[picture]))
         if self.reused < len(self.plan.layout):
             remember_after(self.plan, time.monotonic() - scored)
         return result
@@ -379,23 +386,25 @@ class _Run:
         )
         return SegmentResult(self.stage.output, table, valid, invalid, self.seconds, notes, self.reused)
 
-    def _quicklook(self, result: SegmentResult) -> None:
+    def _quicklook(self, result: SegmentResult) -> Picture:
+        """Draw it; the scene as it looks."""
         from geoglm.io.quicklook import side_shown, stretched, write_quicklook
 
         side = side_shown(self.meta.box.shape)
         colours = [self.plan.bands[k] for k in shown_bands(self.plan.package.card.bands)]
-        pixels, valid = self.plan.source.preview(colours, side_px=side)
+        scene = stretched(*self.plan.source.preview(colours, side_px=max(side, SIDE_PX)))
         maps = (RasterFile(self.maps.path(n)).preview([0], side_px=side)[0][0] for n in ("classes", "confidence"))
         classes, confidence = (np.asarray(m, np.uint8) for m in maps)
         write_quicklook(
             self.stage.drafts / "quicklook.png",
-            stretched(pixels, valid),
+            scene,
             classes,
             confidence,
             self.scheme,
             shares={c.value: c.share for c in result.classes},
             title=f"{self.meta.name} · {self.plan.package.card.name} {self.plan.package.card.version}",
         )
+        return stretched_picture(scene, "Scene")
 
     def _styles(self) -> None:
         """QGIS styles beside the outputs."""

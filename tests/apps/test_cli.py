@@ -29,7 +29,7 @@ def test_segment_prints_a_table_and_writes_the_files(tmp_path: Path) -> None:
     names = {p.name for p in (tmp_path / "out").iterdir()}
     assert names == {
         *("classes.tif", "classes.qml", "confidence.tif", "confidence.qml", "polygons.gpkg", "polygons.qml"),
-        *("quicklook.png", "summary.json", "manifest.json"),
+        *("quicklook.png", "report.html", "item.json", "summary.json", "manifest.json"),
     }
 
 

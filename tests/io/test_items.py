@@ -35,7 +35,7 @@ def written(folder: Path, georef: GeoRef) -> dict[str, object]:
     write_cog(
         folder / "classes.tif", codes.shape, georef, classes_layer(LEGEND), array_blocks(codes, "mode"), workers=1
     )
-    return stac_item(folder, MANIFEST, name="place", day=date(2026, 5, 1))
+    return stac_item(folder, MANIFEST, name="place", days=[date(2026, 5, 1)])
 
 
 def test_pystac_takes_it_and_reads_what_was_meant(tmp_path: Path) -> None:

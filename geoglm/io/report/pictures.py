@@ -17,8 +17,8 @@ from geoglm.types import LandClass
 
 SIDE_PX = 900
 """The longer side of a picture."""
-ROOM = 600_000
-"""Bytes that a picture may take; a larger one is made smaller."""
+ROOM = 360_000
+"""Bytes that a picture may take, so that six of them, written as text, stay within three million."""
 
 
 def map_picture(path: Path, legend: Sequence[LandClass], caption: str) -> Picture:
@@ -35,8 +35,12 @@ def shade_picture(path: Path, caption: str) -> Picture:
 
 def scene_picture(path: Path, bands: Sequence[int], caption: str) -> Picture:
     """A scene in the bands (from 0) for red, green and blue, between its 1st and 99th percentile."""
-    pixels, valid = RasterFile(path).preview(bands, side_px=SIDE_PX)
-    return Picture(_address(np.rint(stretched(pixels, valid) * 255).astype(np.uint8), "JPEG"), caption)
+    return stretched_picture(stretched(*RasterFile(path).preview(bands, side_px=SIDE_PX)), caption)
+
+
+def stretched_picture(pixels: NDArray[np.float32], caption: str) -> Picture:
+    """``(y, x, 3)`` in 0…1, as `stretched` gives them."""
+    return Picture(_address(np.rint(pixels * 255).astype(np.uint8), "JPEG"), caption)
 
 
 def file_picture(path: Path, caption: str) -> Picture:

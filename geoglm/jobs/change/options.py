@@ -26,6 +26,7 @@ class ChangeOptions:
         at_least: probability from which a change counts; None for 0.5 (``spectral``) and 0.75 (``classes``).
         min_area: smallest region that is kept, m² (pixels where the scenes have no CRS).
         vectors: format of the polygons.
+        report: write the page about the results as well.
         memory: budget in bytes.
         workers: threads; 0 for one per core.
         scheduler: where a model scores both dates; the result does not depend on it.
@@ -40,6 +41,7 @@ class ChangeOptions:
     at_least: float | None = None
     min_area: float = 0.0
     vectors: VectorFormat = "gpkg"
+    report: bool = True
     memory: int = 2 * 10**9
     workers: int = 0
     scheduler: SchedulerRule = THREADS

@@ -8,7 +8,8 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import partial
 from os import sched_getaffinity
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +21,8 @@ from geoglm.io.change.scene_pair import ScenePair
 from geoglm.io.geotiff import RasterFile, scene_files
 from geoglm.io.journal import OUTPUTS, DamagedShard, Stage
 from geoglm.io.legend import own_legend
-from geoglm.io.quicklook import coloured, stretched
 from geoglm.io.products.product import scene_stem
+from geoglm.io.quicklook import coloured, stretched
 from geoglm.io.source import Source
 from geoglm.jobs.budget import peak_memory
 from geoglm.jobs.change.classes import MapsCompared
@@ -30,9 +31,10 @@ from geoglm.jobs.change.maps import Comparison, Progress
 from geoglm.jobs.change.modelled import ModelCompared
 from geoglm.jobs.change.options import ChangeOptions, Method
 from geoglm.jobs.change.outputs import SHOWN_PX, ChangeAreas, ChangeMaps, write_matrix, write_picture, write_polygons
-from geoglm.jobs.change.preflight import Preflight
+from geoglm.jobs.change.preflight import Preflight, date_of
 from geoglm.jobs.change.spectral import SpectralChange
 from geoglm.jobs.manifest import LIBRARIES, file_hash, quick_key
+from geoglm.jobs.report.beside import write_beside
 from geoglm.registry.match import shown_bands
 from geoglm.stats.transitions import TransitionCodes
 from geoglm.types import LandClass
@@ -209,6 +211,8 @@ class _Run:
     def _comparison(self, client: Client | None) -> Comparison:
         """By the method, ready to begin."""
         if self.given:
+            told = [date_of(s.meta) for s in self.pair.wholes]
+            self.facts = {"dates": [d.isoformat() if d else None for d in told]}
             before, after = (p for p in self.paths if p)
             return MapsCompared((before, after), self.pair, self.options)
         self.progress("measuring the shift", 0, 0)
@@ -245,7 +249,10 @@ class _Run:
         }
         text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
         (drafts / "summary.json").write_text(text, encoding="utf-8")
-        stage.commit(self._manifest(facts, stage))
+        days = [date.fromisoformat(d) for d in self.facts["dates"] if d]
+        first, second = (Path(s.meta.name) for s in self.pair.wholes)
+        name = default_output(first, second).name
+        stage.commit(self._manifest(facts), partial(write_beside, name=name, days=days, page=self.options.report))
         return ChangeResult(stage.output, summary, self.notes)
 
     def _maps(self, stage: Stage) -> tuple[ChangeMaps, ChangeAreas, dict[str, Any]]:
@@ -283,11 +290,11 @@ class _Run:
         return stretched(*first), stretched(*second)
 
     def _titles(self) -> tuple[str, str]:
-        dates = self.facts.get("dates", (None, None))
+        dates = self.facts["dates"]
         first, second = (s.meta.name for s in self.pair.wholes)
         return dates[0] or f"before: {first}", dates[1] or f"after: {second}"
 
-    def _manifest(self, facts: dict[str, Any], stage: Stage) -> dict[str, Any]:
+    def _manifest(self, facts: dict[str, Any]) -> dict[str, Any]:
         """Everything needed to make the same again."""
         versions = {}
         for name in (*LIBRARIES, "scipy"):
@@ -308,5 +315,4 @@ class _Run:
             "options": {k: getattr(self.options, k) for k in self.options.__dataclass_fields__},
             "pair": self.facts,
             "model": facts.get("model"),
-            "outputs": [*sorted(p.name for p in stage.drafts.iterdir()), "manifest.json"],
         }

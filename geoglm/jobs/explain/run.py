@@ -151,6 +151,5 @@ def _write(stage: Stage, found: Explanation | Importance, source: Source) -> Non
             "command": sys.argv,
             "scene": found.scene,
             "model": found.model,
-            "outputs": [*sorted(p.name for p in drafts.iterdir()), "manifest.json"],
         }
     )

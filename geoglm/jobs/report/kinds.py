@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from geoglm.errors import GeoglmError
 from geoglm.io.class_raster import ClassRaster
 from geoglm.io.report.parts import Bar, Bars, Facts, Legend, Part, Picture, Section, Table
 from geoglm.io.report.pictures import file_picture, map_picture, scene_picture, shade_picture
-from geoglm.jobs.report.shared import Values, amount, plan, seconds
+from geoglm.jobs.report.shared import Results, Values, amount, plan, seconds
 from geoglm.registry.catalog import find
 from geoglm.registry.match import shown_bands
 from geoglm.types import LandClass
@@ -24,8 +24,9 @@ SHADES = {
 }
 
 
-def segmented(folder: Path, summary: Values, manifest: Values) -> tuple[str, list[Section]]:
+def segmented(made: Results) -> tuple[str, list[Section]]:
     """Title and sections of a segmentation."""
+    folder, summary, manifest = made.folder, made.summary, made.manifest
     scheme = [LandClass(c["value"], c["name"], c["colour"]) for c in summary["classes"]]
     name = Path((manifest.get("scene") or {}).get("path") or folder.name).name
     known = any(c["hectares"] is not None for c in summary["classes"])
@@ -33,7 +34,8 @@ def segmented(folder: Path, summary: Values, manifest: Values) -> tuple[str, lis
         Bar(c["name"], c["colour"], c["share"], ((amount(c["hectares"]),) if known else ()) + (amount(c["pixels"]),))
         for c in summary["classes"]
     ]
-    maps: list[Part] = [*_scene(manifest), map_picture(folder / "classes.tif", scheme, "Classes")]
+    scene: Sequence[Picture] = _scene(manifest) if made.scene is None else made.scene
+    maps: list[Part] = [*scene, map_picture(folder / "classes.tif", scheme, "Classes")]
     maps += _shades(folder)
     maps.append(Legend([(c.name, c.colour) for c in scheme]))
     facts = {
@@ -63,8 +65,9 @@ def _shades(folder: Path) -> list[Part]:
     return [shade_picture(folder / f"{n}.tif", told) for n, told in SHADES.items() if (folder / f"{n}.tif").exists()]
 
 
-def changed(folder: Path, summary: Values, manifest: Values) -> tuple[str, list[Section]]:
+def changed(made: Results) -> tuple[str, list[Section]]:
     """Title and sections of a change between two dates."""
+    folder, summary, manifest = made.folder, made.summary, made.manifest
     found, legend = summary["change"], ClassRaster(folder / "change.tif").classes
     colours = {c.name: c.colour for c in legend}
     kinds = [
@@ -96,8 +99,9 @@ def changed(folder: Path, summary: Values, manifest: Values) -> tuple[str, list[
     ]
 
 
-def followed(folder: Path, summary: Values, manifest: Values) -> tuple[str, list[Section]]:
+def followed(made: Results) -> tuple[str, list[Section]]:
     """Title and sections of a series."""
+    folder, summary, manifest = made.folder, made.summary, made.manifest
     days = [d["date"] for d in summary["dates"]]
     classes = list(dict.fromkeys(row["class"] for row in summary["areas"]))
     area = {(row["date"], row["class"]): row for row in summary["areas"]}
@@ -119,7 +123,7 @@ def _plots(folder: Path, named: Mapping[str, str]) -> list[Part]:
     return [file_picture(folder / n, told) for n, told in named.items() if (folder / n).exists()]
 
 
-KINDS: tuple[tuple[Callable[[Values], bool], Callable[[Path, Values, Values], tuple[str, list[Section]]]], ...] = (
+KINDS: tuple[tuple[Callable[[Values], bool], Callable[[Results], tuple[str, list[Section]]]], ...] = (
     (lambda s: "first_change" in _dict(s, "change"), followed),
     (lambda s: "kinds" in _dict(s, "change"), changed),
     (lambda s: "valid_pixels" in s, segmented),

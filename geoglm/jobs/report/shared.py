@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from geoglm.errors import ModelError
-from geoglm.io.report.parts import Facts, Notes, Section, Table
+from geoglm.io.report.parts import Facts, Notes, Picture, Section, Table
 from geoglm.registry.catalog import find
 
 Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a run has left.
+
+    Args:
+        folder: with its files.
+        summary, manifest: what it says of itself.
+        scene: how it looks; None to look at it where the manifest says that it lies.
+    """
+
+    folder: Path
+    summary: Values
+    manifest: Values
+    scene: Sequence[Picture] | None = None
 
 
 def notes(summary: Values) -> Section:
@@ -99,7 +116,8 @@ def provenance(manifest: Values) -> Section:
         "libraries": ", ".join(f"{k} {v}" for k, v in (manifest.get("libraries") or {}).items()),
         "peak memory": f"{manifest['peak_memory_mb']:,} MB" if manifest.get("peak_memory_mb") else None,
     }
-    files = [(n, f"{f['bytes']:,}", f.get("sha256", "")) for n, f in (manifest.get("files") or {}).items()]
+    made = {n: f for n, f in (manifest.get("files") or {}).items() if n not in ("report.html", "item.json")}
+    files = [(n, f"{f['bytes']:,}", f.get("sha256", "")) for n, f in made.items()]
     parts: list[Facts | Table] = [Facts({k: v for k, v in facts.items() if v})]
     if files:
         parts.append(Table(("file", "bytes", "SHA-256"), files))

@@ -15,12 +15,11 @@ from geoglm.jobs.series.scenes import Dated
 from geoglm.version import __version__
 
 
-def describe_series(dates: Sequence[Dated], facts: dict[str, Any], drafts: Path) -> dict[str, Any]:
+def describe_series(dates: Sequence[Dated], facts: dict[str, Any]) -> dict[str, Any]:
     """Everything needed to make the same series again, without credentials.
 
     Args:
         facts: what was chosen and how the dates were seen.
-        drafts: folder with all outputs but this one.
     """
     versions = {}
     for name in (*LIBRARIES, "numba"):
@@ -40,5 +39,4 @@ def describe_series(dates: Sequence[Dated], facts: dict[str, Any], drafts: Path)
         "libraries": versions,
         "scenes": scenes,
         **facts,
-        "outputs": [*sorted(p.name for p in drafts.iterdir()), "manifest.json"],
     }

@@ -22,12 +22,14 @@ class SeriesOptions:
             `geoglm.stats.series.smooth.smooth`; 0 for every pixel by itself.
         block_px: side of the blocks that are smoothed at a time, a multiple of 512; 0 for a size that fits the memory.
             The result does not depend on it.
+        report: write the page about the results as well.
     """
 
     stay: float = STAY
     noise: float = NOISE
     neighbours: float = NEIGHBOURS
     block_px: int = 0
+    report: bool = True
 
     def __post_init__(self) -> None:
         if not 0 < self.noise < 0.5:

@@ -18,6 +18,7 @@ from geoglm.io.remote import SceneRef, scene_ref
 from geoglm.io.series.days import stated
 from geoglm.io.series.stack import Stack
 from geoglm.jobs.manifest import quick_key
+from geoglm.jobs.report.beside import write_beside
 from geoglm.jobs.segment import Progress, silent
 from geoglm.jobs.series.areas import SeriesAreas
 from geoglm.jobs.series.blocks import Blocks
@@ -100,8 +101,8 @@ def series(
     found = dated(scenes, days, resample=asked.resample)
     folder = _checked(Path(output) if output else default_output(scenes), found)
     keys = [key_of(d) for d in found]
-    shaping = replace(asked, workers=0)
-    stage = Stage(folder, f"series {__version__} {keys} {options} {shaping}")
+    shaping = replace(asked, workers=0), replace(options, report=True)
+    stage = Stage(folder, f"series {__version__} {keys} {shaping}")
     run = _Run(found, keys, stage, options, asked, progress=progress)
     with stage.held():
         return run.go()
@@ -116,7 +117,7 @@ def _chosen(choices: dict[str, Any], segment: SegmentOptions) -> tuple[SeriesOpt
     own, others = SeriesOptions.__dataclass_fields__, SegmentOptions.__dataclass_fields__
     if wrong := [c for c in choices if c not in own and c not in others]:
         raise GeoglmError(f"series has no choice {wrong[0]!r}; there are {', '.join((*own, *others))}")
-    asked = {k: v for k, v in choices.items() if k in others}
+    asked = {k: v for k, v in choices.items() if k not in own}
     return SeriesOptions(**{k: v for k, v in choices.items() if k in own}), replace(segment, **asked)
 
 
@@ -153,7 +154,9 @@ class _Run:
         text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
         (drafts / "summary.json").write_text(text, encoding="utf-8")
         facts = {"options": self._terms(seen), "segment": str(None if self.given else self.segment), **seen.facts}
-        self.stage.commit(describe_series(self.dates, facts, drafts))
+        name = default_output([d.scene for d in self.dates]).name
+        beside = partial(write_beside, name=name, days=[d.day.day for d in self.dates], page=self.options.report)
+        self.stage.commit(describe_series(self.dates, facts), beside)
         return SeriesResult(self.stage.output, summary, tuple(summary["notes"]))
 
     def _seen(self) -> Seen:

@@ -142,7 +142,7 @@ def mapped_by_model(
     Raises:
         GeoglmError: of the kind that says what does not fit.
     """
-    options = replace(options, probabilities=True, vectors="none")
+    options = replace(options, probabilities=True, vectors="none", report=False)
     plans: list[SegmentPlan] = []
     for date in series:  # all are looked at before the first is worked on
         plans.append(make_plan(date.source, options))

@@ -26,7 +26,7 @@ def commit(output: Path, text: str, names: tuple[str, ...] = NAMES) -> None:
         stage.save_shard("1", {"counts": text.encode()})
         for name in names:
             (stage.drafts / name).write_text(text)
-        stage.commit({"geoglm": "1", "text": text, "outputs": [*names, "manifest.json"]})
+        stage.commit({"geoglm": "1", "text": text})
 
 
 def told(output: Path) -> str | None:
