@@ -26,6 +26,7 @@ from geoglm.apps.cli_report import report
 from geoglm.apps.cli_series import series
 from geoglm.apps.cli_train import train
 from geoglm.apps.cli_vectorize import vectorize
+from geoglm.apps.cli_view import view
 from geoglm.apps.notes import print_notes
 from geoglm.apps.own_words import Heard, own_words, talkative
 from geoglm.apps.progress import progress_bar
@@ -135,6 +136,7 @@ def main() -> None:
     geoglm explain scene.tif      why a model maps a place, or the whole scene, as it does
     geoglm series A.tif B.tif ... a place on three or more dates, and when it changed
     geoglm report FOLDER          results as one page, to be read, printed or mailed
+    geoglm view FOLDER            results as a map in the browser
     geoglm doctor                 whether this machine has all that geoglm needs, and how fast it is
     """
 
@@ -151,6 +153,7 @@ main.add_command(series)
 main.add_command(report)
 main.add_command(train)
 main.add_command(vectorize)
+main.add_command(view)
 
 
 @main.command()

@@ -41,7 +41,7 @@ class Layer:
         sure: how sure a map is, percent.
         likely: probability of every class of a map, percent, in the order of its legend.
         bands: of a scene, that are shown as red, green and blue, or as grey.
-        stretch: values of a scene that are shown black and white.
+        stretch: values of each of the bands that are shown black and white.
         shown: whether the page shows it at first.
     """
 
@@ -53,7 +53,7 @@ class Layer:
     sure: GridRaster | None = None
     likely: GridRaster | None = None
     bands: tuple[int, ...] = (0,)
-    stretch: tuple[float, float] = (0.0, 255.0)
+    stretch: tuple[tuple[float, float], ...] = ((0.0, 255.0),)
     shown: bool = False
 
 
@@ -111,6 +111,9 @@ def view_of(paths: Sequence[Path], *, scene: Path | None = None) -> View:
     ground = next((f for f in found if f.kind == "classes"), found[0])
     grid = GridRaster(ground.path).grid
     layers, notes = _layers(found, grid)
+    if scene is None:
+        gone = [p for folder in paths if folder.is_dir() for p, _ in _named(folder) if not p.is_file()]
+        notes += [f"{p} is not there any more; --scene shows a scene that lies elsewhere" for p in gone[:1]]
     title = ", ".join(p.resolve().name for p in paths)
     return View(title, grid, tuple(_shown_first(layers)), tuple(polygons), tuple(notes))
 
@@ -181,15 +184,19 @@ def _of_folder(folder: Path, before: str, *, scenes: bool) -> Iterator[_Found]:
 
 
 def _scenes(folder: Path) -> Iterator[tuple[Path, str, tuple[int, ...] | None]]:
-    """The scenes named by the manifest that are still there, with titles, and their bands where these are told."""
+    """The scenes of the manifest that are still there, with titles, and their bands where these are told."""
+    for path, title in _named(folder):
+        if path.is_file():
+            yield path, title, _bands(path, _json(folder / "manifest.json"))
+
+
+def _named(folder: Path) -> list[tuple[Path, str]]:
+    """Paths and titles of the scenes that the manifest names."""
     manifest = _json(folder / "manifest.json")
     dated = manifest.get("scenes") if isinstance(manifest.get("scenes"), list) else []
     told = [(manifest.get(k), k) for k in ("before", "after", "scene")]
     told += [(s, f"scene {s.get('date', '')}") for s in dated or [] if isinstance(s, dict)]
-    for facts, title in told:
-        place = facts.get("path") if isinstance(facts, dict) else None
-        if isinstance(place, str) and (path := Path(place)).is_file():
-            yield path, title, _bands(path, manifest)
+    return [(Path(f["path"]), t) for f, t in told if isinstance(f, dict) and isinstance(f.get("path"), str)]
 
 
 def _bands(path: Path, manifest: dict[str, Any]) -> tuple[int, ...] | None:
@@ -204,8 +211,11 @@ def _bands(path: Path, manifest: dict[str, Any]) -> tuple[int, ...] | None:
     return None
 
 
-def _stretch(raster: GridRaster, bands: Sequence[int]) -> tuple[float, float]:
-    """The 1st and 99th percentile of a scene's valid pixels, by a small picture or, without overviews, its middle."""
+def _stretch(raster: GridRaster, bands: Sequence[int]) -> tuple[tuple[float, float], ...]:
+    """Percentiles 1 and 99 of a scene, seen as a small picture or, without overviews, in its middle.
+
+    Bands of bytes are pictures and share them, so that their colours stay; others each have their own.
+    """
     box, level = raster.grid.box, raster.coarsest
     if level < raster.grid.levels:
         side = LOOK_PX << level
@@ -214,9 +224,10 @@ def _stretch(raster: GridRaster, bands: Sequence[int]) -> tuple[float, float]:
     shrink = max(1.0, max(box.shape) / LOOK_PX)
     pixels, valid = raster.read(box, bands, (max(1, round(box.height / shrink)), max(1, round(box.width / shrink))))
     if not valid.any():
-        return 0.0, 255.0
-    low, high = np.percentile(pixels[:, valid].astype(np.float32), (1, 99))
-    return float(low), float(high)
+        return ((0.0, 255.0),) * len(bands)
+    seen = pixels[:, valid].astype(np.float32)
+    low, high = np.percentile(seen, (1, 99), axis=None if raster.meta.dtype == "uint8" else 1)
+    return tuple(zip(*(np.broadcast_to(n, len(bands)).tolist() for n in (low, high)), strict=True))
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +31,12 @@ Window = tuple[float, float, float, float]
 def at(view: View, row: int, col: int) -> dict[str, Any]:
     """What lies at a pixel of the grid: where on the ground, and the values of all layers."""
     box = PixelBox(row, col, row + 1, col + 1)
+    told = {layer.sure.path for layer in view.layers if layer.sure is not None}  # beside the class
     return {
         "row": row,
         "col": col,
         "place": _place(view.grid.georef, row + 0.5, col + 0.5),
-        "layers": [_layer_at(layer, box) for layer in view.layers],
+        "layers": [_layer_at(layer, box) for layer in view.layers if layer.raster.path not in told],
         "polygons": [
             {"title": title} | shape
             for title, path in view.polygons
@@ -83,11 +83,11 @@ def _place(georef: GeoRef, row: float, col: float) -> dict[str, float] | None:
     return place
 
 
-def areas(layer: Layer, box: PixelBox, *, hidden: Collection[int] = (), least: int = 0) -> dict[str, Any]:
+def areas(layer: Layer, box: PixelBox, *, least: int = 0) -> dict[str, Any]:
     """Pixels and hectares of each class in `box`: all pixels counted, or in a large window one of 4, 16 ...
 
     Args:
-        hidden, least: see `geoglm.apps.viewer.tiles.tile`.
+        least: percent; pixels that are less sure than this do not count.
 
     Returns:
         ``classes`` (value, pixels, and hectares or None where the map does not say where it lies), ``exact`` (whether
@@ -99,7 +99,7 @@ def areas(layer: Layer, box: PixelBox, *, hidden: Collection[int] = (), least: i
     if level > layer.raster.coarsest:
         return {"classes": [], "exact": False}
     shape = thinned(box, level)
-    counts = class_counts(class_values(layer, box, shape, hidden=hidden, least=least), [c.value for c in layer.legend])
+    counts = class_counts(class_values(layer, box, shape, least=least), [c.value for c in layer.legend])
     step = box.height / shape[0], box.width / shape[1]
     georef = layer.raster.grid.georef
     if georef.transform is not None:

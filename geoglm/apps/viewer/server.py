@@ -24,6 +24,7 @@ from geoglm.apps.viewer import queries
 from geoglm.apps.viewer.layers import Layer, View, view_of
 from geoglm.apps.viewer.tiles import tile
 from geoglm.errors import GeoglmError, OutputError
+from geoglm.stats.area import ground_sample_distance
 from geoglm.types import PixelBox
 
 HOST = "127.0.0.1"
@@ -144,7 +145,8 @@ def facts(view: View) -> dict[str, Any]:
         "height": grid.height,
         "width": grid.width,
         "levels": grid.levels,
-        "measured": grid.georef.is_complete,
+        "gsd": ground_sample_distance(grid.georef, grid.height, grid.width),
+        "transform": None if grid.georef.transform is None else tuple(grid.georef.transform)[:6],
         "notes": view.notes,
         "polygons": [title for title, _ in view.polygons],
         "layers": [
@@ -192,9 +194,8 @@ def _at(request: Request, *, view: View) -> Response:
 
 def _areas(request: Request, *, layers: dict[str, Layer]) -> Response:
     layer = _layer(request, layers, name=request.query_params.get("layer"))
-    hidden, least = _filters(request)
-    box = _box(request, layer.raster.grid.box)
-    return _headed(JSONResponse(queries.areas(layer, box, hidden=hidden, least=least)))
+    box, (_, least) = _box(request, layer.raster.grid.box), _filters(request)
+    return _headed(JSONResponse(queries.areas(layer, box, least=least)))
 
 
 def _polygons(request: Request, *, view: View) -> Response:

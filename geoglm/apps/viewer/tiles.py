@@ -72,10 +72,10 @@ def shade_values(layer: Layer, box: PixelBox, shape: tuple[int, int]) -> NDArray
 
 
 def scene_pixels(layer: Layer, box: PixelBox, shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """``(*shape, 4)`` red, green, blue and alpha, between the two values of the layer's stretch."""
+    """``(*shape, 4)`` red, green, blue and alpha, each band between the two values of its stretch."""
     pixels, valid = layer.raster.read(box, layer.bands, shape)
-    low, high = layer.stretch
-    shown = ((pixels.astype(np.float32) - low) / max(high - low, 1e-9) * 255).clip(0, 255)
+    low, high = np.array(layer.stretch, np.float32).T[..., None, None]
+    shown = ((pixels.astype(np.float32) - low) / np.maximum(high - low, 1e-9) * 255).clip(0, 255)
     rgb = np.rint(np.nan_to_num(shown)).astype(np.uint8)
     rgb = rgb if len(rgb) == 3 else np.repeat(rgb[:1], 3, axis=0)
     return np.dstack([*rgb, valid * np.uint8(255)])
