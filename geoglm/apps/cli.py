@@ -51,6 +51,9 @@ class OneLineGroup(click.Group):
         """Register a command, with the options of the door."""
         super().add_command(talkative(cmd if isinstance(cmd, click.Group) else guarded(cmd)), name)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """No second list of commands below the one in the text."""
+
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run, and turn errors into a line."""
         kwargs["standalone_mode"] = False
@@ -129,6 +132,7 @@ def main() -> None:
     geoglm models list            the models there are; import takes in any ONNX model
     geoglm train                  a model of your own classes, from polygons on your scenes
     geoglm vectorize map.tif      polygons of any map of classes, however large
+    geoglm export MODEL           a model in another form: ONNX, 8 bits, fewer channels
     geoglm evaluate scene.tif     how good the map is, by labels that are known
     geoglm sample classes.tif     points of a map to be labelled, drawn at random
     geoglm assess classes.tif     accuracy and areas with confidence intervals, from those points

@@ -3,9 +3,10 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 import rasterio
@@ -170,21 +171,22 @@ def test_help_imports_nothing_heavy() -> None:
     assert run.returncode == 0, run.stderr
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        [],
-        ["segment"],
-        ["info"],
-        ["models"],
-        ["models", "list"],
-        ["models", "show"],
-        ["models", "import"],
-        ["export"],
-        ["explain"],
-    ],
-)
-def test_every_command_explains_itself(command: list[str]) -> None:
+def every_command(group: click.Group, *before: str) -> Iterator[tuple[str, ...]]:
+    yield before
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from every_command(command, *before, name)
+        else:
+            yield (*before, name)
+
+
+@pytest.mark.parametrize("command", list(every_command(main)), ids=" ".join)
+def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
     told = call(*command, "--help")
     assert told.exit_code == 0
     assert len(told.stdout.splitlines()) > 5
+
+
+def test_the_first_help_names_every_command() -> None:
+    told = call("--help").stdout
+    assert {line.split()[1] for line in told.splitlines() if line.startswith("  geoglm ")} == set(main.commands)
