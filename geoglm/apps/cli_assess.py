@@ -38,7 +38,9 @@ FILE = click.Path(path_type=Path)
     "--block", "block_px", default=64, show_default=True, type=click.IntRange(min=1), help="Side of a block, px."
 )
 @click.option("--per-block", default=10, show_default=True, type=click.IntRange(min=2), help="Points in each block.")
-@click.option("--seed", default=0, show_default=True, help="The same seed draws the same points.")
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The same seed draws the same points."
+)
 @click.option("-o", "--output", type=FILE, help="GeoPackage to write [CLASSES-sample.gpkg].")
 def sample(
     *,

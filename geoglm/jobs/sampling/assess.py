@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoglm.errors import LabelError
+from geoglm.errors import LabelError, OutputError
+from geoglm.io.commit.whole import write_whole
 from geoglm.io.label_names import plain
 from geoglm.io.sampling.design import Design
 from geoglm.io.sampling.points import LabelledPoints, read_sample
@@ -70,14 +71,16 @@ def assess(
         labelled: the file of `sample`, with reference classes filled in.
         field: that holds the reference class by name.
         assume_random: take a file that does not say how it was drawn for a simple random sample of the map.
-        output: file for the figures as JSON; None to write none.
+        output: file for the figures as JSON, which may be there already; None to write none.
 
     Returns:
         Error matrix in area proportions, user's, producer's and overall accuracy, shares and areas of classes.
 
     Raises:
         GeoglmError: units lack a label, name unknown classes or lie outside, or the file is no probability sample.
+        OutputError: the figures would overwrite the map or the sample.
     """
+    figures_to = None if output is None else _checked(Path(output), Path(classes), Path(labelled))
     mapped, path = ClassMap.read(Path(classes)), Path(labelled)
     points = read_sample(path, mapped.source.meta.georef, field=field)
     if missing := sum(r is None for r in points.reference):
@@ -112,9 +115,19 @@ def assess(
             f"only {blocks} blocks were drawn: intervals of user's and producer's accuracy are a little narrow"
         )
     result = MapAssessment(names, figures, mapped.hectares, len(truth), blocks, tuple(notes))
-    if output is not None:
-        Path(output).write_text(json.dumps(result.as_dict(), indent=1) + "\n", encoding="utf-8")
+    if figures_to is not None:
+        figures_to.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(figures_to, json.dumps(result.as_dict(), indent=1, ensure_ascii=False) + "\n")
     return result
+
+
+def _checked(output: Path, *given: Path) -> Path:
+    """The file for the figures, which must be none of those that were given: labels are days of work."""
+    if output.is_dir():
+        raise OutputError(f"{output}: is a folder; give the name of a JSON file")
+    if output.exists() and any(g.exists() and output.samefile(g) for g in given):
+        raise OutputError(f"{output}: the figures would overwrite it; choose another -o")
+    return output
 
 
 def _sample_of(

@@ -66,6 +66,8 @@ def sample(
         raise OutputError(f"{path}: is there already, and may hold labels; choose another name or remove it")
     if design not in DESIGNS:
         raise GeoglmError(f"design {design!r} is unknown; use {', '.join(DESIGNS)}")
+    if seed < 0:
+        raise GeoglmError(f"seed {seed} is negative; give a whole number from 0 on")
     mapped = ClassMap.read(Path(classes))
     if not mapped.counts.any():
         raise LabelError(f"{classes}: has no classified pixel to draw from")

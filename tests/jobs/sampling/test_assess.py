@@ -11,7 +11,7 @@ import rasterio
 from click.testing import CliRunner
 
 from geoglm.apps.cli import main
-from geoglm.errors import GeoglmError, LabelError
+from geoglm.errors import GeoglmError, LabelError, OutputError
 from geoglm.jobs.sampling.assess import assess
 from geoglm.jobs.sampling.draw import sample
 
@@ -89,6 +89,27 @@ def test_labels_are_never_overwritten(tmp_path: Path, mapped: Path) -> None:
     sample(mapped, tmp_path / "s.gpkg", n=30)
     with pytest.raises(GeoglmError, match="is there already, and may hold labels"):
         sample(mapped, tmp_path / "s.gpkg", n=30)
+
+
+def test_figures_go_into_a_file_of_their_own_and_never_over_what_was_labelled(
+    tmp_path: Path, mapped: Path, labelled: Labelled
+) -> None:
+    points = labelled(sample(mapped, tmp_path / "s.gpkg", n=60).path)
+    before = points.read_bytes(), mapped.read_bytes()
+    (tmp_path / "link.json").symlink_to(points)
+    for output in (points, mapped, tmp_path / "link.json"):
+        with pytest.raises(OutputError, match="the figures would overwrite it"):
+            assess(mapped, points, output=output)
+    with pytest.raises(OutputError, match="is a folder"):
+        assess(mapped, points, output=tmp_path)
+    assert (points.read_bytes(), mapped.read_bytes()) == before
+    told = assess(mapped, points, output=tmp_path / "new" / "figures.json").as_dict()
+    assert json.loads((tmp_path / "new" / "figures.json").read_text()) == told
+
+
+def test_a_seed_below_zero_is_refused(tmp_path: Path, mapped: Path) -> None:
+    with pytest.raises(GeoglmError, match="seed -1 is negative"):
+        sample(mapped, tmp_path / "s.gpkg", n=30, seed=-1)
 
 
 def test_from_the_shell(tmp_path: Path, mapped: Path, labelled: Labelled) -> None:
