@@ -31,8 +31,8 @@ from geoglm.types import INVALID, PixelBox, SceneMeta
 DRIVERS = ["GTiff", "VRT", "PNG", "JP2OpenJPEG", "HFA", "ENVI", "BMP", "GIF", "AAIGrid"]
 """What is opened; lossy JPEG would blur classes into each other."""
 
-PLANE = CRS.from_epsg(3857)
-"""Stands for the CRS that neither scene nor labels name."""
+PLANE = 3857
+"""Stands for the CRS that neither scene nor labels name; looked up late, once PROJ is known to work."""
 
 
 class RasterLabels:
@@ -136,8 +136,8 @@ def _warp_to(meta: SceneMeta, file: Any, path: Path) -> tuple[dict[str, Any] | N
     if (scene.crs is None) != (file.crs is None):
         which = meta.name if scene.crs is None else path.name
         raise LabelError(f"{path}: of scene and labels only one has a CRS; gdal_edit.py -a_srs gives {which} one")
-    crs = PLANE if scene.crs is None else CRS.from_wkt(scene.crs)
-    own = file.crs or PLANE
+    crs = CRS.from_epsg(PLANE) if scene.crs is None else CRS.from_wkt(scene.crs)
+    own = file.crs or CRS.from_epsg(PLANE)
     _check_overlap(meta, crs, file, own, path)
     if own == crs and size == (meta.height, meta.width) and file.transform.almost_equals(scene.transform, 1e-9):
         return None, None

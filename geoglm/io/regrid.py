@@ -15,8 +15,8 @@ from rasterio.warp import reproject, transform
 from geoglm.io.source import Source
 from geoglm.types import GeoRef, PixelBox
 
-PLANE = CRS.from_epsg(3857)
-"""Stands for the CRS that a scene does not name."""
+PLANE = 3857
+"""Stands for the CRS that a scene does not name; looked up late, once PROJ is known to work."""
 
 SOMEWHERE = Affine(1.0, 0.0, 4096.0, 0.0, -1.0, 4096.0)
 """Stands for the transform that a scene does not have; GDAL takes one that begins at 0, 0 for none."""
@@ -156,4 +156,4 @@ class Regridded:
 
 def _plane_of(georef: GeoRef) -> tuple[Affine, CRS]:
     """Transform and CRS, with stand-ins for what is not known."""
-    return georef.transform or SOMEWHERE, PLANE if georef.crs is None else CRS.from_wkt(georef.crs)
+    return georef.transform or SOMEWHERE, CRS.from_epsg(PLANE) if georef.crs is None else CRS.from_wkt(georef.crs)

@@ -20,7 +20,7 @@ T = TypeVar("T")
 SIGNALS = tuple(s for n in ("SIGINT", "SIGTERM", "SIGHUP") if (s := getattr(signal, n, None)) is not None)
 """What stops a job."""
 
-AGAIN = "segment and train go on from what is finished when the same command is given again"
+AGAIN = "segment, series, change and train go on from what is finished when the same command is given again"
 
 
 class Stopped(KeyboardInterrupt):

@@ -13,9 +13,12 @@ def test_proj_is_in_order_here() -> None:
     check_proj()
 
 
-@pytest.mark.parametrize("variable", ["PROJ_DATA", "PROJ_LIB"])
-def test_a_place_without_its_database_is_told_in_one_line_before_a_crs_is_lost(tmp_path: Path, variable: str) -> None:
-    words = [sys.executable, "-m", "geoglm", "info", str(SAMPLES / "dutch-river.tif")]
+@pytest.mark.parametrize(("variable", "command"), [("PROJ_DATA", "info"), ("PROJ_LIB", "change")])
+def test_a_place_without_its_database_is_told_in_one_line_before_a_crs_is_lost(
+    tmp_path: Path, variable: str, command: str
+) -> None:
+    scenes = [str(SAMPLES / "dutch-river.tif")] * (2 if command == "change" else 1)
+    words = [sys.executable, "-m", "geoglm", command, *scenes]
     done = subprocess.run(
         words, env=os.environ | {variable: str(tmp_path)}, capture_output=True, text=True, check=False
     )

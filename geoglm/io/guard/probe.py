@@ -12,19 +12,25 @@ import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from geoglm.errors import FileRefused, SceneUnreadable
 
-PATIENCE_S = 30.0
-"""Time for one file."""
+PROCESSOR_S = 30
+"""Processor time for one file, however busy the machine is with other things."""
+PATIENCE_S = 120.0
+"""Time for one file by the clock."""
 MEMORY = 2 * 2**30
 """Address space that the helper may take beyond what it starts with, bytes."""
+OUT_OF_TIME = getattr(signal, "SIGXCPU", 0)
+"""What ends a helper that has used up its processor time."""
 TRIED_BYTES = 64 * 2**20
 """A pixel is read where its block takes no more."""
 
@@ -96,6 +102,8 @@ class Helper:
         if not ready:
             raise FileRefused(path, f"GDAL did not come to an end with it within {PATIENCE_S:g} s")
         code = process.returncode
+        if code == -OUT_OF_TIME:
+            raise FileRefused(path, f"GDAL did not come to an end with it within {PROCESSOR_S} s of processor time")
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         raise FileRefused(path, f"GDAL crashed on it ({how}); it is damaged, or made to do that")
 
@@ -114,6 +122,7 @@ def serve() -> None:
     with rasterio.Env(GDAL_CACHEMAX=16):
         for line in sys.stdin:
             request = json.loads(line)
+            _limit_time()
             os.chdir(request["folder"])
             out.write(json.dumps(_tried(DatasetReader, request)) + "\n")
             out.flush()
@@ -128,6 +137,15 @@ def _limit_memory() -> None:
     if statm.exists():  # of Linux; elsewhere there is no such limit
         most = int(statm.read_text(encoding="ascii").split()[0]) * resource.getpagesize() + MEMORY
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def _limit_time() -> None:
+    """Have this process die when the file to come takes more of the processor than one may."""
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    until = int(time.process_time()) + 1 + PROCESSOR_S
+    resource.setrlimit(resource.RLIMIT_CPU, (until if most == resource.RLIM_INFINITY else min(until, most), most))
 
 
 def _tried(reader: Any, request: dict[str, Any]) -> str:

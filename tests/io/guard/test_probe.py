@@ -62,6 +62,26 @@ def test_what_takes_too_long_is_given_up(scene: Path, stopped: int, monkeypatch:
         RasterFile(scene)
 
 
+def test_what_takes_too_much_of_the_processor_is_given_up(scene: Path, stopped: int) -> None:
+    os.kill(stopped, signal.SIGXCPU)
+    os.kill(stopped, signal.SIGCONT)
+    with pytest.raises(FileRefused, match="within 30 s of processor time"):
+        RasterFile(scene)
+
+
+def test_processor_time_is_for_each_file_anew(scene: Path, tmp_path: Path) -> None:
+    own = probe.Helper()
+    try:
+        for name in ("one.tif", "two.tif"):
+            own.try_out(write_scene(tmp_path / name, np.ones((1, 40, 50), np.uint8)), ["GTiff"])
+            assert own._process is not None
+            limits = Path(f"/proc/{own._process.pid}/limits").read_text()
+            (soft,) = (int(line.split()[3]) for line in limits.splitlines() if line.startswith("Max cpu time"))
+            assert probe.PROCESSOR_S < soft < probe.PROCESSOR_S + 10
+    finally:
+        own.end()
+
+
 def test_the_helper_may_grow_by_so_much(scene: Path) -> None:
     RasterFile(scene)
     process = probe.helper._process
