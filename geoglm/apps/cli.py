@@ -36,7 +36,7 @@ from geoglm.version import __version__
 
 if TYPE_CHECKING:
     from geoglm.io.remote import SceneRef
-    from geoglm.jobs.segment import SegmentResult
+    from geoglm.jobs.result import SegmentResult
     from geoglm.options import SegmentOptions
 
 FAILED = 2

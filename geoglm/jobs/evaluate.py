@@ -15,6 +15,7 @@ from geoglm.io.evaluation_files import report_folder, write_report
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.labels import Labels, ZoomedLabels, open_labels
 from geoglm.jobs.compare import FileMap, compared, confidence_beside, map_of
+from geoglm.jobs.notebook.bar import barred
 from geoglm.jobs.planning import make_plan
 from geoglm.jobs.segment import Progress, silent
 from geoglm.options import EvaluateOptions, SegmentOptions, parse_memory, parse_scale
@@ -25,6 +26,7 @@ from geoglm.version import __version__
 Paths = str | Path | Sequence[str | Path]
 
 
+@barred
 def evaluate(
     scenes: Paths = (),
     labels: Paths = (),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import accumulate
 from pathlib import Path
@@ -22,7 +22,7 @@ from geoglm.stats.area import class_counts
 from geoglm.stitch.doubts import disagreement
 from geoglm.stitch.overviews import halved
 from geoglm.tiling.shards import Shard
-from geoglm.types import INVALID, PixelBox, Scores
+from geoglm.types import INVALID, LandClass, PixelBox, Scores
 
 OPEN_SHARDS = 64
 """Shards whose files are open at a time while blocks are gathered."""
@@ -39,6 +39,17 @@ UNITS = {
 """What a layer of uncertainty holds, 0 to 1."""
 
 
+def layers_of(scheme: Sequence[LandClass], names: Iterable[str]) -> dict[str, Layer]:
+    """The maps called ``classes``, ``confidence``, ``probabilities`` or like one of `UNITS`, as they are written."""
+    known = {
+        "classes": classes_layer(scheme),
+        "confidence": Layer(("confidence",), "average", scale=0.01),
+        "probabilities": Layer(tuple(c.name for c in scheme), "average", scale=0.01),
+    }
+    known |= {d: Layer((d,), "average", tags={"UNIT": told}, scale=0.01) for d, told in UNITS.items()}
+    return {name: known[name] for name in names}
+
+
 class Maps:
     """The rasters that a run writes, from shards to files.
 
@@ -51,11 +62,9 @@ class Maps:
         self.plan, self.stage = plan, stage
         self.scene, scheme = plan.source.meta.box, plan.package.card.classes
         self.values = tuple(c.value for c in scheme)
-        self.layers = {"classes": classes_layer(scheme), "confidence": Layer(("confidence",), "average", scale=0.01)}
-        if plan.options.probabilities:
-            self.layers["probabilities"] = Layer(tuple(c.name for c in scheme), "average", scale=0.01)
-        doubts = [*plan.options.doubts, *(["disagreement"] if plan.options.disagreement else [])]
-        self.layers |= {d: Layer((d,), "average", tags={"UNIT": UNITS[d]}, scale=0.01) for d in doubts}
+        asked = ["probabilities"] * plan.options.probabilities + [*plan.options.doubts]
+        asked += ["disagreement"] * plan.options.disagreement
+        self.layers = layers_of(scheme, ("classes", "confidence", *asked))
         self._tops, self._lefts = ([0, *accumulate(lengths)] for lengths in plan.layout.chunks)
         self._parts = lru_cache(OPEN_SHARDS)(self._opened)
 

@@ -129,6 +129,12 @@ class SegmentPlan:
         rows, cols = glance_shape(self.source.meta.box.shape, reduce=self.reduce)
         return f"the scene as a whole first, made {cols} x {rows} px small, then each tile"
 
+    def _repr_html_(self) -> str:
+        """As a notebook shows it."""
+        from geoglm.jobs.notebook.shown import plan_html
+
+        return plan_html(self)
+
     def describe(self) -> dict[str, Any]:
         """The plan as plain values, for the manifest and ``geoglm info``."""
         grid = self.layout.grid

@@ -7,10 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,12 +34,14 @@ from geoglm.jobs.far import read_ahead
 from geoglm.jobs.frugal import leaner
 from geoglm.jobs.manifest import describe_run
 from geoglm.jobs.maps import Maps
+from geoglm.jobs.notebook.bar import barred
 from geoglm.jobs.pace import remember
 from geoglm.jobs.paced import LevelNotes, PacedScorer, after_s, remember_after
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.jobs.planning import make_plan
 from geoglm.jobs.readiness import get_ready
 from geoglm.jobs.report.beside import write_beside
+from geoglm.jobs.result import SegmentResult, class_table
 from geoglm.jobs.scorer import ShardScorer
 from geoglm.jobs.seen import Seen, stamp
 from geoglm.jobs.stopping import Stopped, patiently
@@ -47,7 +49,6 @@ from geoglm.jobs.stopping import check as check_stop
 from geoglm.jobs.workplace import find_workplace, score_shards
 from geoglm.options import SegmentOptions
 from geoglm.registry.match import shown_bands
-from geoglm.stats.area import class_areas, pixel_areas
 from geoglm.tiling.shards import Shard
 from geoglm.types import Scores
 
@@ -66,62 +67,6 @@ def silent(phase: str, done: int, total: int) -> None:
     """Report nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClassArea:
-    """What a class covers: pixels, share of the valid pixels, hectares (None where the scene has no CRS)."""
-
-    value: int
-    name: str
-    colour: str
-    pixels: int
-    share: float
-    hectares: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentResult:
-    """Where the results lie and what they say.
-
-    Args:
-        folder: with all outputs.
-        classes: area of every class.
-        valid_px, invalid_px: classified pixels and pixels without data.
-        seconds: phase → duration.
-        notes: what the user should know.
-        reused: shards taken over from an interrupted run.
-    """
-
-    folder: Path
-    classes: tuple[ClassArea, ...]
-    valid_px: int
-    invalid_px: int
-    seconds: dict[str, float]
-    notes: tuple[str, ...]
-    reused: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values, as in ``summary.json``."""
-        return {
-            "folder": str(self.folder),
-            "classes": [
-                {
-                    "value": c.value,
-                    "name": c.name,
-                    "colour": c.colour,
-                    "pixels": c.pixels,
-                    "share": round(c.share, 6),
-                    "hectares": None if c.hectares is None else round(c.hectares, 6),
-                }
-                for c in self.classes
-            ],
-            "valid_pixels": self.valid_px,
-            "invalid_pixels": self.invalid_px,
-            "seconds": {k: round(v, 3) for k, v in self.seconds.items()},
-            "notes": list(self.notes),
-            "shards_reused": self.reused,
-        }
-
-
 def default_output(scene: SceneRef) -> Path:
     """The folder in which results are put unless said otherwise: beside a scene, here for one that is elsewhere."""
     name = f"{scene_stem(scene)}-geoglm"
@@ -133,6 +78,7 @@ def plan_file(scene: SceneRef, options: SegmentOptions) -> SegmentPlan:
     return make_plan(RasterFile(scene, resample=options.resample), options)
 
 
+@barred
 def segment_file(
     scene: str | SceneRef,
     output: Path,
@@ -147,6 +93,7 @@ def segment_file(
     shards, with the same result.
 
     Args:
+        progress: called with the phase, and the pixels done and to do in it; a notebook shows a bar without it.
         client: of a dask cluster, on whose workers shards are scored, whatever the options say.
 
     Where memory runs out, fewer workers and then smaller patches go on, and a note says so.
@@ -362,22 +309,8 @@ class _Run:
 
     def _result(self, counts: NDArray[np.int32]) -> SegmentResult:
         """Areas of all classes."""
-        areas = pixel_areas(self.meta.georef, self.meta.height, self.meta.width)
-        square_metres = None if areas is None else class_areas(counts, areas)
-        pixels = counts.sum(axis=0, dtype=np.int64)
-        valid = int(pixels.sum())
+        table, valid = class_table(self.scheme, counts, self.meta.georef, self.meta.width)
         invalid = self.meta.box.area - valid
-        table = tuple(
-            ClassArea(
-                c.value,
-                c.name,
-                c.colour,
-                int(pixels[k]),
-                float(pixels[k]) / max(valid, 1),
-                None if square_metres is None else float(square_metres[k]) / 1e4,
-            )
-            for k, c in enumerate(self.scheme)
-        )
         coarse = self.levels.note(self.plan.layout) if self.plan.options.time_budget is not None else None
         notes = (
             self.plan.notes

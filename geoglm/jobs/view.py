@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from geoglm.io.lazy import Chunks, DataArrayScene, lazy_blocks, located, scene_a
 from geoglm.io.remote import scene_ref
 from geoglm.io.source import Source
 from geoglm.jobs.maps import UNITS
+from geoglm.jobs.notebook.accessor import MapAccessor
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.jobs.planning import make_plan
 from geoglm.jobs.scorer import ShardScorer
@@ -31,6 +33,8 @@ from geoglm.types import INVALID, PixelBox, Scores
 
 if TYPE_CHECKING:
     from distributed import Client
+
+xr.register_dataset_accessor("geoglm")(MapAccessor)  # type: ignore[no-untyped-call]
 
 
 def open_scene(path: str | Path, *, model: str | None = None) -> xr.DataArray:
@@ -108,7 +112,8 @@ def segment(
         ``classes`` uint8 ``(y, x)`` with 255 where there is no data, ``confidence`` float32 ``(y, x)`` in 0…1
         with NaN there, and if asked for ``probabilities`` float32 ``(class, y, x)``, ``entropy``, ``margin``
         and ``disagreement`` float32 ``(y, x)`` in 0…1 (see `geoglm.stitch.doubts`). The legend is in
-        ``classes.attrs`` as CF flags, the plan in ``attrs``.
+        ``classes.attrs`` as CF flags, the plan as JSON in ``attrs``. The accessor ``.geoglm`` draws, measures and
+        saves them, see `geoglm.jobs.notebook.accessor.MapAccessor`.
 
     Raises:
         GeoglmError: of the kind that says what does not fit.
@@ -195,8 +200,10 @@ def _lazy_map(plan: SegmentPlan) -> xr.Dataset:
     for name, percent in doubts.items():
         values = xr.DataArray(share(percent), dims=("y", "x"), attrs={"long_name": UNITS[name], "units": "1"})
         maps[name] = located(values, meta.georef)
-    attrs: dict[str, Any] = {"model": card.name, "scene": meta.name, "notes": list(plan.notes)}
-    return xr.Dataset(maps, attrs=attrs | {"plan": str(plan.describe())})
+    attrs: dict[str, Any] = {"model": card.name, "model_version": card.version, "scene": meta.name}
+    if isinstance(plan.source, RasterFile):
+        attrs["path"] = str(plan.source.path)
+    return xr.Dataset(maps, attrs=attrs | {"notes": list(plan.notes), "plan": json.dumps(plan.describe())})
 
 
 def _disagreeing(scores: Scores, box: PixelBox, near: list[Scores]) -> NDArray[np.uint8]:

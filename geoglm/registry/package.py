@@ -44,6 +44,16 @@ class ModelPackage:
     card: ModelCard
     shipped: bool = False
 
+    def _repr_html_(self) -> str:
+        """As a notebook shows it."""
+        from geoglm.io.report.page import snippet
+        from geoglm.io.report.parts import Facts, Legend, Part
+        from geoglm.registry.card_parts import card_facts, card_scores
+
+        legend = Legend([(c.name, c.colour) for c in self.card.classes])
+        parts: list[Part] = [Facts(card_facts(self.card)), legend, *card_scores(self.card)]
+        return snippet(f"{self.card.name} {self.card.version}", str(self.folder), parts)
+
     @classmethod
     def open(cls, folder: Path) -> ModelPackage:
         """Read the card of the package in `folder`; the weights stay on disk.

@@ -34,6 +34,7 @@ from geoglm.jobs.change.outputs import SHOWN_PX, ChangeAreas, ChangeMaps, write_
 from geoglm.jobs.change.preflight import Preflight, date_of
 from geoglm.jobs.change.spectral import SpectralChange
 from geoglm.jobs.manifest import LIBRARIES, file_hash, quick_key
+from geoglm.jobs.notebook.bar import barred
 from geoglm.jobs.report.beside import write_beside
 from geoglm.registry.match import shown_bands
 from geoglm.stats.transitions import TransitionCodes
@@ -65,6 +66,12 @@ class ChangeResult:
     summary: dict[str, Any]
     notes: tuple[str, ...]
 
+    def _repr_html_(self) -> str:
+        """As a notebook shows it."""
+        from geoglm.jobs.notebook.shown import change_html
+
+        return change_html(self.folder, self.summary)
+
     @property
     def changed_share(self) -> float:
         """Share of the judged area that has changed."""
@@ -80,6 +87,7 @@ def default_output(before: Path, after: Path) -> Path:
     return before.with_name(f"{scene_stem(before)}-to-{scene_stem(after)}-change")
 
 
+@barred
 def change(
     before: Scene,
     after: Scene,

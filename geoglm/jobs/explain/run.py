@@ -21,6 +21,7 @@ from geoglm.jobs.explain.outputs import draw_place, draw_scene
 from geoglm.jobs.explain.place import Progress, explain_place
 from geoglm.jobs.explain.record import Explanation, Importance
 from geoglm.jobs.explain.scene import explain_scene
+from geoglm.jobs.notebook.bar import barred
 from geoglm.version import __version__
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def default_output(scene: SceneRef) -> Path:
     return scene.with_name(name) if isinstance(scene, Path) else Path(name)
 
 
+@barred
 def explain(
     scene: str | SceneRef | xr.DataArray,
     output: str | Path | None = None,

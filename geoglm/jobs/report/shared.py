@@ -10,6 +10,7 @@ from typing import Any
 
 from geoglm.errors import ModelError
 from geoglm.io.report.parts import Facts, Notes, Picture, Section, Table
+from geoglm.registry.card_parts import card_facts, card_scores
 from geoglm.registry.catalog import find
 
 Values = Mapping[str, Any]
@@ -91,18 +92,8 @@ def model(manifest: Values) -> Section:
         return Section("Model", [Facts({k: v for k, v in facts.items() if v})])
     if card.version != used.get("version", card.version):
         facts["card"] = f"of version {card.version}, which is not the one that was used"
-    facts |= {"what it is": card.description, "licence": card.data.get("license"), "bands": ", ".join(card.bands)}
-    if card.gsd:
-        facts["ground sample distance"] = f"{card.gsd[0]:g} to {card.gsd[1]:g} m"
-    limits = card.data.get("geoglm:limits")
-    if limits:
-        facts["limits"] = limits if isinstance(limits, str) else " ".join(map(str, limits))
-    parts: list[Facts | Table] = [Facts({k: v for k, v in facts.items() if v})]
-    if iou := card.metrics.get("iou"):
-        measured = {"mean IoU": card.metrics.get("miou"), "overall accuracy": card.metrics.get("overall_accuracy")}
-        rows = [(n, f"{v:.2f}") for n, v in (iou | {k: v for k, v in measured.items() if v is not None}).items()]
-        parts.append(Table(("class", "IoU"), rows, f"Measured on {card.metrics.get('data', 'data not named')}."))
-    return Section("Model", parts)
+    facts = {k: v for k, v in facts.items() if v} | card_facts(card)
+    return Section("Model", [Facts(facts), *card_scores(card)])
 
 
 def provenance(manifest: Values) -> Section:

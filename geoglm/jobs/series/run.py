@@ -18,6 +18,7 @@ from geoglm.io.remote import SceneRef, scene_ref
 from geoglm.io.series.days import stated
 from geoglm.io.series.stack import Stack
 from geoglm.jobs.manifest import quick_key
+from geoglm.jobs.notebook.bar import barred
 from geoglm.jobs.report.beside import write_beside
 from geoglm.jobs.segment import Progress, silent
 from geoglm.jobs.series.areas import SeriesAreas
@@ -53,6 +54,12 @@ class SeriesResult:
     summary: dict[str, Any]
     notes: tuple[str, ...]
 
+    def _repr_html_(self) -> str:
+        """As a notebook shows it."""
+        from geoglm.jobs.notebook.shown import series_html
+
+        return series_html(self.folder, self.summary)
+
     @property
     def changed_share(self) -> float:
         """Share of the judged area that changed on any date."""
@@ -66,6 +73,7 @@ def default_output(scenes: Sequence[str | SceneRef]) -> Path:
     return first.with_name(name) if isinstance(first, Path) else Path(name)
 
 
+@barred
 def series(
     scenes: Sequence[str | SceneRef],
     output: str | Path | None = None,
