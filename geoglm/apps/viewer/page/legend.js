@@ -10,8 +10,9 @@ export class Legend {
     this.count = later(200, () => this.#count());
     this.layer = null;
     const least = byId("least");
-    const filter = later(150, () => state.set((s) => (s.least = Number(least.value))));
+    const filter = later(150, () => state.tell());
     least.oninput = () => {
+      state.least = Number(least.value);
       byId("least-told").textContent = `${least.value} %`;
       filter();
     };

@@ -12,6 +12,7 @@ export class Stage {
     const { height, width, levels, gsd } = state.facts;
     this.state = state;
     this.bounds = L.latLngBounds(latLng(height, 0), latLng(0, width));
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const crs = L.extend({}, L.CRS.Simple, { distance: (a, b) => L.CRS.Simple.distance(a, b) * (gsd ?? 1) });
     this.map = L.map("map", {
       crs,
@@ -21,6 +22,8 @@ export class Stage {
       attributionControl: false,
       keyboard: false,
       preferCanvas: true,
+      zoomAnimation: !still,
+      fadeAnimation: !still,
     });
     if (gsd) L.control.scale({ imperial: false }).addTo(this.map);
     this.tiles = new Map(state.layers.map((layer, k) => [layer.key, this.#tiles(layer, k)]));
