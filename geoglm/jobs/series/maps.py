@@ -109,7 +109,7 @@ class SeriesMaps:
         self.stage.save_shard(self._name(box.top, box.left), parts)
 
     def _name(self, top: int, left: int) -> str:
-        return f"{self.seen.source}-{top}-{left}"
+        return f"{self.seen.source}-{self.side}-{top}-{left}"
 
     def _counted(self, places: NDArray[np.uint8]) -> NDArray[np.int32]:
         """``(row, date, class)`` pixels of a block."""

@@ -19,7 +19,7 @@ from geoglm.io.label_names import place_table, plain
 from geoglm.io.labels import Labels, open_labels
 from geoglm.io.series.stack import Stack
 from geoglm.io.source import Source
-from geoglm.jobs.manifest import file_hash
+from geoglm.jobs.manifest import file_hash, quick_key
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.jobs.planning import make_plan
 from geoglm.jobs.segment import Progress, segment_file
@@ -101,7 +101,9 @@ def given_maps(series: Sequence[Dated], stack: Stack, *, noise: float) -> Seen:
         return Labelled(tables[date][labels[date].read(box)].ravel(), len(legend), noise, confidence)
 
     facts = {"maps": "as given", "confidence": [s is not None for s in sure]}
-    return Seen(legend, read, facts, "given", tuple(dict.fromkeys(n for found in labels for n in found.notes)))
+    beside = [p.with_name("confidence.tif") for p, s in zip(here, sure, strict=True) if s is not None]
+    source = f"given-{quick_key(beside)[:16]}"
+    return Seen(legend, read, facts, source, tuple(dict.fromkeys(n for found in labels for n in found.notes)))
 
 
 def _legend(paths: Sequence[Path], series: Sequence[Dated], labels: Sequence[Labels]) -> tuple[LandClass, ...]:

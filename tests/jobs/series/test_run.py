@@ -15,6 +15,7 @@ from rio_cogeo.cogeo import cog_validate
 import geoglm
 from geoglm.apps.cli import main
 from geoglm.errors import SceneChanged, SeriesError
+from geoglm.jobs.budget import BASE_BYTES, GDAL_CACHE_BYTES
 from geoglm.jobs.series.run import SeriesResult, series
 from tests.conftest import UTM, pointwise, write_scene
 
@@ -122,6 +123,21 @@ def test_a_stopped_run_goes_on_from_its_finished_blocks(tmp_path: Path, truth: n
     assert told[0] < 530 * 540
     fresh = series(paths, tmp_path / "fresh")
     assert np.array_equal(read(went_on, "first-change"), read(fresh, "first-change"))
+
+
+def test_a_run_stopped_with_many_threads_goes_on_with_one_whose_blocks_are_larger(
+    tmp_path: Path, truth: np.ndarray
+) -> None:
+    paths, memory = labelled(tmp_path / "maps", truth[:3]), BASE_BYTES + GDAL_CACHE_BYTES + 200 * 10**6
+
+    def stop(phase: str, done: int, total: int) -> None:
+        if phase == "smoothing":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        series(paths, tmp_path / "out", progress=stop, memory=memory, workers=4)
+    went_on = series(paths, tmp_path / "out", memory=memory, workers=1)
+    assert np.array_equal(read(went_on, "classes-2014-07-01"), truth[2])
 
 
 def test_maps_on_other_grids_are_brought_to_one(tmp_path: Path, truth: np.ndarray) -> None:
