@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from geoglm.version import __version__
 
 if TYPE_CHECKING:
+    from geoglm.apps.explore import explore
     from geoglm.errors import GeoglmError
     from geoglm.jobs.change.run import change
     from geoglm.jobs.evaluate import evaluate
@@ -36,6 +37,7 @@ __all__ = [
     "change",
     "evaluate",
     "explain",
+    "explore",
     "load_model",
     "open_scene",
     "report",
@@ -53,6 +55,7 @@ _HOMES = {
     "change": "geoglm.jobs.change.run",
     "evaluate": "geoglm.jobs.evaluate",
     "explain": "geoglm.jobs.explain.run",
+    "explore": "geoglm.apps.explore",
     "load_model": "geoglm.jobs.view",
     "open_scene": "geoglm.jobs.view",
     "report": "geoglm.jobs.report.make",

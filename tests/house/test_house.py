@@ -18,7 +18,7 @@ MODULES = [m.name for m in pkgutil.walk_packages(geoglm.__path__, "geoglm.") if 
 
 def test_the_public_names_are_these() -> None:
     assert sorted(geoglm.__all__) == [
-        *("GeoglmError", "__version__", "assess", "change", "evaluate", "explain"),
+        *("GeoglmError", "__version__", "assess", "change", "evaluate", "explain", "explore"),
         *("load_model", "open_scene", "report", "sample"),
         *("segment", "segment_file", "series", "train", "vectorize"),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,11 @@ class MapAccessor:
         from geoglm.jobs.notebook.picture import draw
 
         return draw(self._dataset, self.legend, side_px=side_px, width=width)
+
+    def explore(self, *, height_px: int = 600) -> Any:
+        """Show it on a map that can be moved, see `geoglm.explore`; all of it is computed and saved first."""
+        face = import_module("geoglm")  # by its name: a job knows no viewer, the public face does
+        return face.explore(self._dataset, height_px=height_px)
 
     def save(self, folder: str | Path, *, report: bool = True) -> SegmentResult:
         """Write all layers into `folder`, as `geoglm.segment_file` does but for polygons.
