@@ -7,20 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geoglm.errors import SceneMismatch
 from geoglm.io.change.scene_pair import ScenePair
 from geoglm.io.change.sureness import sureness
-from geoglm.io.label_colours import label_colours
-from geoglm.io.label_names import plain
-from geoglm.io.labels import Labels, open_labels
+from geoglm.io.label_colours import label_colours, spread_colour
+from geoglm.io.label_names import place_table, plain
+from geoglm.io.labels import open_labels
 from geoglm.jobs.change.kept import Kept
 from geoglm.jobs.change.maps import NO_CHANGE, Cell, Cells, Progress
 from geoglm.jobs.change.options import ChangeOptions
 from geoglm.jobs.change.threads import Threads
+from geoglm.jobs.manifest import quick_key
 from geoglm.stats.transitions import Judged, TransitionCodes
-from geoglm.types import INVALID, LandClass
+from geoglm.types import LandClass
 
 MOST = 15
 """Classes that pairs can be told apart of in a byte."""
@@ -45,10 +45,13 @@ class MapsCompared:
         self.dates = [open_labels(path, pair.before.meta) for path in paths]
         first, second = (d.classes for d in self.dates)
         alike = [plain(n) for n in first] == [plain(n) for n in second]
-        self.classes = first if alike else tuple(sorted({plain(n): n for n in (*second, *first)}.values()))
+        every = {plain(n): n for n in (*second, *first)}
+        self.classes = (
+            first if alike else tuple(sorted(every.values(), key=int if all(map(str.isdecimal, every)) else str))
+        )
         check_count(self.classes, paths[0])
         self.scheme = TransitionCodes(len(self.classes))
-        self.tables = [place_table(d, self.classes) for d in self.dates]
+        self.tables = [place_table(d.classes, self.classes) for d in self.dates]
         found = label_colours(paths[1], None, second) | label_colours(paths[0], None, first)
         colours = [found.get(n, spread_colour(k, len(self.classes))) for k, n in enumerate(self.classes)]
         self.legend = transitions_legend(self.classes, colours)
@@ -57,7 +60,7 @@ class MapsCompared:
         self.threads = Threads.within(options, BYTES_PX)
         self.cells = Cells(self.scene, self.threads.side_px)
         self.chunks = self.cells.chunks
-        self.key = f"maps {self.threads.side_px} {[None if s is None else str(s.path) for s in self.sure]}"
+        self.key = f"maps {self.threads.side_px} {[None if s is None else quick_key([s.path]) for s in self.sure]}"
 
     def compare(self, kept: Kept, progress: Progress) -> dict[str, Any]:
         """See `Comparison.compare`."""
@@ -92,18 +95,3 @@ def transitions_legend(names: tuple[str, ...], colours: list[str]) -> tuple[Land
     scheme = TransitionCodes(len(names))
     pairs = ((code, *scheme.pair(code)) for code in scheme.all)
     return NO_CHANGE, *(LandClass(code, f"{names[a]} → {names[b]}", colours[b]) for code, a, b in pairs)
-
-
-def place_table(labels: Labels, names: tuple[str, ...]) -> NDArray[np.uint8]:
-    """``(256,)`` place in the common list of every place in the labels' own."""
-    place = {plain(n): k for k, n in enumerate(names)}
-    table = np.full(256, INVALID, np.uint8)
-    table[: len(labels.classes)] = [place[plain(n)] for n in labels.classes]
-    return table
-
-
-def spread_colour(place: int, count: int) -> str:
-    """A colour for a class that has none: evenly around the circle of hues."""
-    from colorsys import hls_to_rgb
-
-    return "#" + "".join(f"{round(255 * v):02x}" for v in hls_to_rgb(place / count, 0.45, 0.6))

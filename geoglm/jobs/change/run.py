@@ -173,6 +173,10 @@ def legend_of(source: Source) -> tuple[LandClass, ...]:
     return own_legend(source.path)
 
 
+def _may_be_map(source: Source) -> bool:
+    return len(source.meta.bands) == 1 and source.meta.dtype == "uint8"
+
+
 def method_of(pair: ScenePair, options: ChangeOptions) -> tuple[Method, bool, str]:
     """The method, whether both scenes are maps of classes, and why.
 
@@ -190,6 +194,8 @@ def method_of(pair: ScenePair, options: ChangeOptions) -> tuple[Method, bool, st
             raise GeoglmError("these are maps of classes, whose numbers are no brightness; use --method classes")
         if options.coregister:
             raise GeoglmError("maps of classes are not co-registered; co-register the images they were made from")
+        if options.model != "auto" or options.bands is not None:
+            raise GeoglmError("these are maps of classes, which are taken as they are; leave out --model and --bands")
         return "classes", True, "both are maps of classes"
     if options.method != "auto":
         return ("classes" if options.method == "classes" else "spectral"), False, "as asked"
@@ -215,6 +221,8 @@ class _Run:
         self.facts: dict[str, Any] = {}
         self.comparison = self._comparison(client)
         self.notes = self.comparison.notes
+        if options.method == "auto" and self.method == "spectral" and all(map(_may_be_map, pair.wholes)):
+            self.notes += ("both are one band of whole numbers: if they are maps of classes, give --method classes",)
 
     def _comparison(self, client: Client | None) -> Comparison:
         """By the method, ready to begin."""

@@ -175,12 +175,26 @@ def test_a_flip_between_unsure_classes_is_no_change(tmp_path: Path) -> None:
     assert set(read(cut, "probability")[flip & (sure[9:, 7:] == 45)]) == {round(100 * (1 - 0.55 / 2))}
 
 
+def test_bare_numbers_are_classes_in_their_order_once_that_is_said(tmp_path: Path) -> None:
+    """A byte a pixel may be a picture: what is not said is guessed, and the guess is told."""
+    before, after = np.full((40, 40), 9, np.uint8), np.full((40, 40), 9, np.uint8)
+    before[:10], after[:10], after[10:20] = 10, 2, 10
+    paths = [write_scene(tmp_path / f"{k}.tif", m[None]) for k, m in (("one", before), ("two", after))]
+    told = change(*paths, tmp_path / "said", method="classes", vectors="none")
+    assert list(told.summary["change"]["from_to"]) == ["2", "9", "10"]
+    assert [k["name"] for k in told.summary["change"]["kinds"]] == ["no change", "9 → 10", "10 → 2"]
+    guessed = change(*paths, tmp_path / "guessed", vectors="none")
+    assert any("give --method classes" in n for n in guessed.notes)
+
+
 def test_what_does_not_go_together_is_refused_in_a_line(tmp_path: Path, scenes: tuple[Path, Path]) -> None:
     mapped = write_map(tmp_path / "a.tif", dates()[0])
     for message, before, after, choices in (
         ("give two maps or two images", mapped, scenes[0], {}),
         ("use --method classes", mapped, mapped, {"method": "spectral"}),
         ("are not co-registered", mapped, mapped, {"coregister": True}),
+        ("leave out --model and --bands", mapped, mapped, {"model": "aerial-landcover"}),
+        ("leave out --model and --bands", mapped, mapped, {"bands": (1,)}),
     ):
         with pytest.raises(GeoglmError, match=message):
             change(before, after, tmp_path / "no", **choices)
