@@ -2,7 +2,8 @@
 
 python -m tests.fuzz.run [MUTANTS] [--first N] [--processes 2] [--map-every 50]    10,000 by default
 
-A process that dies or says nothing for 60 s is a finding, and a new one goes on. Findings are kept in fuzz-findings/.
+A process that dies is a finding, as is one that takes 60 s of the processor for a mutant or stands still;
+a new one goes on. Findings are kept in fuzz-findings/.
 """
 
 from __future__ import annotations
@@ -21,8 +22,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tests.fuzz.mutants import Seed, mutant, seeds
+from tests.fuzz.trial import processor_seconds, tried
 
 PATIENCE_S = 60
+"""Of processor time, so that a busy machine finds nothing of its own."""
+STILL_S = 300
+"""By the clock, without a moment of the processor: what waits for nothing."""
 PEAK = 2 * 10**9
 FINDINGS = Path("fuzz-findings")
 
@@ -56,7 +61,7 @@ class Worker:
         assert self.process.stdout is not None
         self.process.stdin.write(f"{number}\n".encode())
         self.process.stdin.flush()
-        ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE_S + 30)  # the first one imports
+        ready = self._answers()
         line = self.process.stdout.readline() if ready else b""
         if line:
             return dict(json.loads(line))
@@ -64,11 +69,21 @@ class Worker:
         code = self.process.wait()
         return {"kind": "crash" if ready else "hang", "words": f"exit {code}", "seconds": 0.0, "peak": 0}
 
+    def _answers(self) -> bool:
+        """Whether it says something before its time is up."""
+        assert self.process.stdout is not None
+        used = seen = processor_seconds(self.process.pid)
+        since = time.monotonic()
+        while not select.select([self.process.stdout], [], [], 1)[0]:
+            if (now := processor_seconds(self.process.pid)) != seen:
+                seen, since = now, time.monotonic()
+            if seen - used > PATIENCE_S + 30 or time.monotonic() - since > STILL_S:  # the first one imports
+                return False
+        return True
+
 
 def work(folder: Path, every: int) -> None:
     """The process itself: numbers on stdin, outcomes on stdout."""
-    from tests.fuzz.trial import tried
-
     known = seeds_of(folder)
     for line in sys.stdin:
         number = int(line)

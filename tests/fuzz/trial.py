@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import resource
 import sys
-import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import rasterio
 from affine import Affine
 
@@ -31,7 +32,7 @@ class Outcome:
     Args:
         kind: ``used``, ``refused``, ``traceback`` or ``wrong`` (georeferencing other than the file's).
         words: of the error.
-        seconds: it took.
+        seconds: of processor time it took, the helper's among them, however busy the machine is otherwise.
         peak: memory of the process meanwhile, bytes.
     """
 
@@ -48,7 +49,7 @@ def tried(path: Path, *, output: Path | None = None) -> Outcome:
         output: a new folder to map it into; None to read parts of it only.
     """
     _forget_peak()
-    began = time.monotonic()
+    began = processor_seconds()
     try:
         kind, words = "used", _used(path, output)
         kind = "wrong" if words else "used"
@@ -60,7 +61,20 @@ def tried(path: Path, *, output: Path | None = None) -> Outcome:
         import traceback
 
         kind, words = "traceback", "".join(traceback.format_exception(error)[-3:])
-    return Outcome(kind, words, time.monotonic() - began, _peak())
+    return Outcome(kind, words, processor_seconds() - began, _peak())
+
+
+def processor_seconds(process: int | None = None) -> float:
+    """Processor time of a process (None for this one) and of its children, those that ended too."""
+    total = 0.0
+    try:
+        own = psutil.Process(process)
+        for each in (own, *own.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                total += sum(each.cpu_times()[:4])
+    except psutil.NoSuchProcess:
+        pass
+    return total
 
 
 def _used(path: Path, output: Path | None) -> str:

@@ -9,7 +9,7 @@ import rasterio
 import rasterio.shutil
 from rasterio.vrt import WarpedVRT
 
-from geoglm.errors import FileRefused, SceneNotFound
+from geoglm.errors import FileRefused, SceneNotFound, SceneUnreadable
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.guard.raster import opened_name
 from geoglm.io.guard.trust import Trust, trusting
@@ -192,9 +192,11 @@ def test_a_loop_of_links_and_a_pipe_are_refused(tmp_path: Path) -> None:
     with pytest.raises((FileRefused, SceneNotFound)):
         RasterFile(tmp_path / "a.tif")
     os.mkfifo(tmp_path / "pipe.tif")
-    for path in (tmp_path / "pipe.tif", Path("/dev/zero"), tmp_path):
+    for path in (tmp_path / "pipe.tif", Path("/dev/zero")):
         with pytest.raises(FileRefused, match="not a regular file"):
             RasterFile(path)
+    with pytest.raises(SceneUnreadable, match="in this folder"):
+        RasterFile(tmp_path)
 
 
 def test_vrts_that_gdal_itself_writes_are_read(tmp_path: Path, scene: Path) -> None:
