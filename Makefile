@@ -1,5 +1,6 @@
 # make demo   set up, and segment a shipped scene
 # make test   set up, and run every check
+# make docs   set up, and build the documentation into site/
 # make bench  set up, and measure speed and memory on this machine, for half an hour or so
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -7,13 +8,16 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test bench lint types floors unit format samples clean
+.PHONY: demo test docs bench lint types floors unit format samples clean
 
 demo: $(READY)
 	$(BIN)/geoglm segment data-samples/dutch-river.tif -o demo-output
 	@ls demo-output
 
 test: lint types floors unit
+
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(READY)
 	mkdir -p bench-output
@@ -31,6 +35,10 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch torchvision
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable ".[dev]"
 	touch $(READY)
+
+$(VENV)/.docs: $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-build-isolation --editable ".[docs]"
+	touch $(VENV)/.docs
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -53,4 +61,4 @@ samples: $(READY)
 	$(BIN)/python data-samples/make_samples.py
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info demo-output bench-output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist site *.egg-info demo-output bench-output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
