@@ -31,19 +31,24 @@ class Day:
         return self.day.isoformat()
 
 
-def day_of(meta: SceneMeta, scene: SceneRef) -> Day | None:
+def day_of(meta: SceneMeta, scene: SceneRef | None, *, exact: bool = False) -> Day | None:
     """The day a scene was taken; None where nothing tells it.
 
     Asked in turn: a STAC item, tags of an acquisition, the names of its product, its file and its folder, and last the
     tag in which programs write when they wrote the file.
+
+    Args:
+        scene: where it lies; None for one in memory.
+        exact: neither the middle of a month or year nor the day of writing is good enough.
     """
     for told_by, text, understand in _sources(meta, scene):
-        if (day := understand(text)) is not None:
+        vague = understand is month_or_year or WRITTEN in told_by
+        if not (exact and vague) and (day := understand(text)) is not None:
             return Day(day, told_by)
     return None
 
 
-def _sources(meta: SceneMeta, scene: SceneRef) -> Iterator[tuple[str, str, Callable[[str], date | None]]]:
+def _sources(meta: SceneMeta, scene: SceneRef | None) -> Iterator[tuple[str, str, Callable[[str], date | None]]]:
     """What tells, its words, and how they are understood."""
     if isinstance(scene, Remote) and scene.is_item:
         item = json.loads(scene.text()).get("properties", {})

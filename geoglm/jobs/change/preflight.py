@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from geoglm.errors import SceneMismatch
 from geoglm.io.change.scene_pair import ScenePair
+from geoglm.io.geotiff import RasterFile
 from geoglm.io.label_names import plain
+from geoglm.io.series.days import day_of
+from geoglm.io.source import Source
 from geoglm.jobs.change.options import ChangeOptions
 from geoglm.jobs.change.threads import Threads
 from geoglm.stats.shift import Shift, robust_shift, tile_shift, tiles_of
@@ -54,7 +56,7 @@ class Preflight:
         metas = pair.wholes[0].meta, pair.wholes[1].meta
         threads = Threads.within(options, 0)
         bands = bands_of(metas, options.bands)
-        dates = date_of(metas[0]), date_of(metas[1])
+        dates = date_of(pair.wholes[0]), date_of(pair.wholes[1])
         notes = [*pair.notes, *_seasons(*dates)]
         shift, left = measured(pair, bands, threads), None
         if shift is None:
@@ -119,27 +121,18 @@ def bands_of(metas: tuple[SceneMeta, SceneMeta], asked: Bands | None) -> tuple[B
     return tuple(range(len(first))), tuple(range(len(second)))
 
 
-def date_of(meta: SceneMeta) -> date | None:
-    """The day a scene was taken, from what its product or its name says of it.
-
-    >>> from geoglm.types import GeoRef
-    >>> date_of(SceneMeta("S2A_MSIL1C_20170216T102101", 1, 1, "uint8", (), (), None, GeoRef()))
-    datetime.date(2017, 2, 16)
-    """
-    texts = [v for k, v in meta.product if k != "path"]
-    for text in (*texts, meta.name):
-        for year, month, day in re.findall(r"(?<!\d)((?:19|20)\d\d)[-_.]?(\d\d)[-_.]?(\d\d)(?!\d)", text):
-            try:
-                return date(int(year), int(month), int(day))
-            except ValueError:
-                continue
-    return None
+def date_of(source: Source) -> date | None:
+    """The day a scene was taken, where its acquisition, its product or its name tells it to the day."""
+    found = day_of(source.meta, source.path if isinstance(source, RasterFile) else None, exact=True)
+    return None if found is None else found.day
 
 
 def _seasons(before: date | None, after: date | None) -> list[str]:
     """Lines on dates that cannot carry a conclusion."""
     if before is None or after is None:
         return []
+    if after == before:
+        return [f"both scenes are of {after}: what differs between them is no change over time"]
     if after < before:
         return [f"the second date, {after}, is before the first, {before}: swap them if that is not meant"]
     apart = abs(before.timetuple().tm_yday - after.timetuple().tm_yday)

@@ -227,7 +227,7 @@ class _Run:
     def _comparison(self, client: Client | None) -> Comparison:
         """By the method, ready to begin."""
         if self.given:
-            told = [date_of(s.meta) for s in self.pair.wholes]
+            told = [date_of(s) for s in self.pair.wholes]
             self.facts = {"dates": [d.isoformat() if d else None for d in told]}
             before, after = (p for p in self.paths if p)
             return MapsCompared((before, after), self.pair, self.options)

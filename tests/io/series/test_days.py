@@ -36,6 +36,16 @@ def test_an_acquisition_is_believed_before_a_name_and_a_name_before_the_day_of_w
     assert told(scene(tmp_path / "scene.tif", **written)) == ("2024-01-02", "tag TIFFTAG_DATETIME")
 
 
+def test_where_a_day_must_be_exact_middles_of_months_and_the_day_of_writing_are_none(tmp_path: Path) -> None:
+    for name in ("map_2016.tif", "s2_201909.tif", "scene.tif"):
+        path = scene(tmp_path / name, TIFFTAG_DATETIME="2024:01:02 03:04:05")
+        assert day_of(RasterFile(path).meta, path) is not None
+        assert day_of(RasterFile(path).meta, path, exact=True) is None
+    path = scene(tmp_path / "s2_201907.tif", ACQUISITION_DATE="2018-05-06T10:00:00Z")
+    day = day_of(RasterFile(path).meta, path, exact=True)
+    assert str(day) == "2018-05-06"
+
+
 def test_the_folder_tells_where_the_file_does_not(tmp_path: Path) -> None:
     assert told(scene(tmp_path / "s2_20190701-geoglm" / "classes.tif")) == ("2019-07-01", "folder name")
     assert told(scene(tmp_path / "map_2016.tif")) == ("2016-07-01", "file name")
