@@ -31,6 +31,7 @@ from geoglm.apps.notes import print_notes
 from geoglm.apps.own_words import Heard, own_words, talkative
 from geoglm.apps.progress import progress_bar
 from geoglm.errors import GeoglmError, MissingExtra, OutputError
+from geoglm.io.remote import without_secrets
 from geoglm.jobs.stopping import Stopped, heeded
 from geoglm.version import __version__
 
@@ -117,7 +118,7 @@ def _unforeseen(error: Exception) -> str:
 
 
 def _fail(message: str) -> None:
-    click.echo(f"geoglm: {message}", err=True)
+    click.echo(f"geoglm: {without_secrets(message)}", err=True)
     sys.exit(FAILED)
 
 

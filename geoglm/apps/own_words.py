@@ -19,6 +19,7 @@ from typing import IO, Any, TextIO
 import click
 
 from geoglm.apps.notes import print_notes
+from geoglm.io.remote import without_secrets
 
 MATTERS = (
     (
@@ -52,7 +53,7 @@ class Heard(logging.Handler):
 
     def add(self, source: str, text: str) -> None:
         """Keep a line of `source`."""
-        self.lines.append(f"{source}: {' '.join(text.split())}")
+        self.lines.append(f"{source}: {without_secrets(' '.join(text.split()))}")
 
     def tell(self) -> None:
         """Say everything where that is wanted, else what matters."""

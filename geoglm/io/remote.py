@@ -6,6 +6,7 @@ buckets). What is said or written of a scene holds none: neither user names nor 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from geoglm.errors import SceneUnreachable
 from geoglm.io.guard.kinds import head_of, regular
@@ -117,8 +118,13 @@ def without_secrets(text: str) -> str:
 
     >>> without_secrets("https://me:word@host/a.tif?sig=xyz")
     'https://host/a.tif'
+    >>> without_secrets("s3://KEY:sec/ret@bucket/a.tif"), without_secrets("/vsicurl?header.X=xyz&url=https%3A%2F%2Fa")
+    ('s3://bucket/a.tif', '/vsicurl')
     """
-    return re.sub(r"(https?://|s3://)(?:[^/@\s]*@)?([^\s?]*)(\?\S*)?", r"\1\2", text)
+    text = re.sub(r"(/vsi\w+)\?\S*", r"\1", text, flags=re.IGNORECASE)  # options of GDAL, headers and tokens among them
+    text = re.sub(r"((?:s3|gs|az)://|/vsi(?:s3|gs|az)\w*/)[^\s@?]*:[^\s@?]*@", r"\1", text, flags=re.IGNORECASE)
+    text = re.sub(r"(://)[^/\s@?]*:[^\d/\s@?][^\s@?]*@", r"\1", text)  # a password with a slash, too; no port is one
+    return re.sub(r"([a-z][a-z0-9+.-]*://)(?:[^/\s?]*@)?([^\s?]*)(\?\S*)?", r"\1\2", text, flags=re.IGNORECASE)
 
 
 @contextmanager
@@ -160,6 +166,16 @@ def _over_http(url: str) -> bool:
     return url.startswith(("https://", "http://"))
 
 
+def _addressed(url: str, headers: dict[str, str]) -> tuple[str, None, dict[str, str]]:
+    """What urllib asks for: an address without user and password, which go into a header (RFC 7617)."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, None, headers
+    word = base64.b64encode(unquote(user).encode()).decode()
+    return parts._replace(netloc=host).geturl(), None, headers | {"Authorization": f"Basic {word}"}
+
+
 @contextmanager
 def _answered(scene: Remote, **headers: str) -> Iterator[Any]:
     """The answer to a request, with what may go wrong in one line."""
@@ -169,7 +185,7 @@ def _answered(scene: Remote, **headers: str) -> Iterator[Any]:
     import urllib.request
 
     try:
-        request = urllib.request.Request(scene.url, headers=headers)
+        request = urllib.request.Request(*_addressed(scene.url, headers))
         with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             yield answer
     except urllib.error.HTTPError as error:
@@ -178,6 +194,8 @@ def _answered(scene: Remote, **headers: str) -> Iterator[Any]:
     except urllib.error.URLError as error:
         why = "Could not resolve host" if isinstance(error.reason, socket.gaierror) else str(error.reason)
         raise unreachable(scene, why) from error
+    except http.client.InvalidURL as error:
+        raise unreachable(scene, "it is no address; in a password, / is written %2F and @ is %40") from error
     except (ValueError, OSError, http.client.HTTPException) as error:
         raise unreachable(scene, str(error) or type(error).__name__) from error
 

@@ -14,6 +14,7 @@ from geoglm.errors import GeoglmError, LabelError
 from geoglm.io.evaluation_files import report_folder, write_report
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.labels import Labels, ZoomedLabels, open_labels
+from geoglm.io.remote import without_secrets
 from geoglm.jobs.compare import FileMap, compared, confidence_beside, map_of
 from geoglm.jobs.notebook.bar import barred
 from geoglm.jobs.planning import make_plan
@@ -212,4 +213,4 @@ def _facts(paths: Sequence[tuple[Path, Path]], parts: Sequence[Part]) -> dict[st
         }
         scenes.append({"path": str(path), "labels": str(labels), "by_resolution": seen})
     made = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"geoglm": __version__, "made": made, "command": sys.argv, "scenes": scenes}
+    return {"geoglm": __version__, "made": made, "command": [without_secrets(a) for a in sys.argv], "scenes": scenes}

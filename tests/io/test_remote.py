@@ -66,6 +66,51 @@ def test_the_map_of_a_url_is_that_of_the_file_and_the_manifest_keeps_no_secret(
         assert (tmp_path / "file" / name).read_bytes() == (tmp_path / "scene-geoglm" / name).read_bytes()
 
 
+SECRETS = ("hidden", "passw0rd")
+
+
+def test_no_output_and_no_word_of_a_run_holds_a_secret(
+    served: RangeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = str(pointwise(tmp_path / "model").folder)
+    address = served.url.replace("http://", "http://me:passw0rd@")
+    arguments = [
+        "segment",
+        f"{address}/scene.tif?signature=hidden",
+        "-m",
+        model,
+        "-o",
+        str(tmp_path / "out"),
+        "--verbose",
+    ]
+    monkeypatch.setattr("sys.argv", ["geoglm", *arguments])
+    told = CliRunner().invoke(main, arguments)
+    assert told.exit_code == 0, told.output
+    written = {p.name: p.read_bytes() for p in (tmp_path / "out").rglob("*") if p.is_file()}
+    assert {"manifest.json", "summary.json", "report.html", "item.json"} <= set(written)
+    for name, content in (*written.items(), ("stderr", told.output.encode())):
+        assert not [secret for secret in SECRETS if secret.encode() in content], name
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        "http://me:passw0rd@127.0.0.1:1/none.tif?signature=hidden",
+        "http://me:pass/passw0rd@127.0.0.1:1/none.tif?signature=hidden",
+        "/vsicurl?url=http%3A%2F%2Fme:passw0rd@127.0.0.1:1%2Fa.tif&header.Authorization=hidden",
+        "/vsicurl/http://me:passw0rd@127.0.0.1:1/none.tif?signature=hidden",
+        "http://me:passw0rd@127.0.0.1:1/item.json?signature=hidden",
+    ],
+)
+@pytest.mark.parametrize("command", ["info", "segment"])
+def test_no_error_holds_a_secret(tmp_path: Path, scene: str, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = ["-m", str(pointwise(tmp_path / "model").folder)]
+    told = CliRunner().invoke(main, [command, scene, *model * (command == "segment"), "--verbose"])
+    assert told.exit_code == 2
+    assert not [secret for secret in SECRETS if secret in told.output], told.output
+
+
 def test_a_scene_in_s3_is_read_with_the_keys_of_the_environment(
     served: RangeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,6 +177,10 @@ def test_secrets_are_taken_out_of_addresses_and_of_nothing_else() -> None:
     assert without_secrets("https://me:word@host:8/a.tif?sig=x") == "https://host:8/a.tif"
     assert without_secrets("/vsicurl/https://me@host/a.tif?sig=x") == "/vsicurl/https://host/a.tif"
     assert without_secrets("what? me@home.tif") == "what? me@home.tif"
+    assert without_secrets("HTTPS://me:p@ss@host/a.tif") == "HTTPS://host/a.tif"
+    assert without_secrets("s3://KEY:a/b+c@bucket/a@b.tif") == "s3://bucket/a@b.tif"
+    assert without_secrets("'/vsis3/KEY:a/b@bucket/a.tif' is not there") == "'/vsis3/bucket/a.tif' is not there"
+    assert without_secrets("/vsicurl?url=https%3A%2F%2Fme:word@host&header.Authorization=x y") == "/vsicurl y"
 
 
 def item_of(folder: Path, assets: dict[str, dict[str, Any]]) -> Path:

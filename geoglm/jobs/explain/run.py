@@ -14,7 +14,7 @@ from geoglm.io.explain.target import Target, point_target, polygon_target
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.journal import OUTPUTS, Stage
 from geoglm.io.products.product import scene_stem
-from geoglm.io.remote import Remote, SceneRef, scene_ref
+from geoglm.io.remote import Remote, SceneRef, scene_ref, without_secrets
 from geoglm.io.source import Source
 from geoglm.jobs.explain.options import ExplainOptions
 from geoglm.jobs.explain.outputs import draw_place, draw_scene
@@ -150,7 +150,7 @@ def _write(stage: Stage, found: Explanation | Importance, source: Source) -> Non
         {
             "geoglm": __version__,
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": sys.argv,
+            "command": [without_secrets(a) for a in sys.argv],
             "scene": found.scene,
             "model": found.model,
         }
