@@ -89,8 +89,8 @@ def segment(
     its map is not always that part of the whole scene's map. For that, segment the whole and slice the result.
 
     Args:
-        scene: path or URL of a raster or STAC item (see `geoglm.io.remote`), or a ``(band, y, x)`` DataArray such as
-            `open_scene` gives, or a slice of it.
+        scene: path or URL of a raster, STAC item (`geoglm.io.remote`) or product (`geoglm.io.products`), or a
+            ``(band, y, x)`` DataArray such as `open_scene` gives, or a slice of it.
         model: name of a shipped package, path of a package, or ``auto``.
         bands: scene bands for the model's bands, counted from 1.
         scale: pixel value that counts as full scale, or ``auto`` (99.5th percentile of the scene).
