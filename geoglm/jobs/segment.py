@@ -26,7 +26,7 @@ from geoglm.io.remote import SceneRef, scene_ref
 from geoglm.io.report.parts import Picture
 from geoglm.io.report.pictures import SIDE_PX, stretched_picture
 from geoglm.io.series.days import day_of
-from geoglm.io.styles import classes_style, confidence_style, polygons_style
+from geoglm.io.style_files import style_classes, style_percent, style_polygons
 from geoglm.io.vectors import AreaOfInterest
 from geoglm.jobs.budget import peak_memory
 from geoglm.jobs.cache import cache_folder
@@ -340,10 +340,9 @@ class _Run:
         return stretched_picture(scene, "Scene")
 
     def _styles(self) -> None:
-        """QGIS styles beside the outputs."""
-        drafts = self.stage.drafts
-        (drafts / "classes.qml").write_text(classes_style(self.scheme), encoding="utf-8")
+        """Styles beside the outputs."""
+        style_classes(self.maps.path("classes"), self.scheme)
         for name in [n for n in self.maps.layers if n not in ("classes", "probabilities")]:
-            (drafts / f"{name}.qml").write_text(confidence_style(), encoding="utf-8")
+            style_percent(self.maps.path(name))
         if self.plan.options.vectors != "none":
-            (drafts / "polygons.qml").write_text(polygons_style(self.scheme), encoding="utf-8")
+            style_polygons(self.stage.drafts, self.scheme)

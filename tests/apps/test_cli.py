@@ -29,7 +29,8 @@ def test_segment_prints_a_table_and_writes_the_files(tmp_path: Path) -> None:
         assert word in told.stdout
     names = {p.name for p in (tmp_path / "out").iterdir()}
     assert names == {
-        *("classes.tif", "classes.qml", "confidence.tif", "confidence.qml", "polygons.gpkg", "polygons.qml"),
+        *("classes.tif", "classes.tif.aux.xml", "confidence.tif", "polygons.gpkg"),
+        *(f"{name}.{style}" for name in ("classes", "confidence", "polygons") for style in ("qml", "sld")),
         *("quicklook.png", "report.html", "item.json", "summary.json", "manifest.json"),
     }
 

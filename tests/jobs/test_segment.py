@@ -65,7 +65,7 @@ def test_all_is_there_and_said_in_the_manifest(sample: SegmentResult) -> None:
 
 
 def test_polygons_have_the_areas_of_the_raster_within_the_valid_pixels(sample: SegmentResult) -> None:
-    (path,) = (p for p in sample.folder.glob("polygons.*") if p.suffix != ".qml")
+    (path,) = (p for p in sample.folder.glob("polygons.*") if p.suffix not in (".qml", ".sld"))
     frame = geopandas.read_parquet(path) if path.suffix == ".parquet" else geopandas.read_file(path)
     with rasterio.open(sample.folder / "classes.tif") as raster:
         classes, transform, crs = raster.read(1), raster.transform, raster.crs

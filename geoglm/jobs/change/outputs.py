@@ -19,7 +19,7 @@ from geoglm.io.cog import Layer, array_blocks, classes_layer, write_cog
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.polygon_table import Legend
 from geoglm.io.pyramid import Gathered
-from geoglm.io.styles import classes_style, confidence_style, polygons_style
+from geoglm.io.style_files import style_classes, style_percent, style_polygons
 from geoglm.jobs.change.kept import CHANGE, PROBABILITY, STAYS, Kept, cell_counts
 from geoglm.jobs.change.maps import NO_CHANGE, Comparison
 from geoglm.options import VectorFormat
@@ -60,8 +60,8 @@ class ChangeMaps:
         """
         probability = Layer(("probability of change",), "average", scale=0.01)
         self._cog("probability", probability, self.kept.block(PROBABILITY))
-        (self.folder / "probability.qml").write_text(confidence_style(), encoding="utf-8")
-        (self.folder / "change.qml").write_text(classes_style(self.legend), encoding="utf-8")
+        style_percent(self.folder / "probability.tif")
+        style_classes(self.folder / "change.tif", self.legend)
         metres = pixel_areas(self.georef, *self.shape)
         row_area = np.ones(self.shape[0]) if metres is None else metres / 1e4
         if min_area > 0:
@@ -188,7 +188,7 @@ def write_polygons(folder: Path, maps: ChangeMaps, meta: SceneMeta, kind: Vector
 
     table = ChangeTable(maps.georef, Legend.of(maps.legend), confident=True, ends=ends)
     count = write_traced(maps.rows(), meta, table, folder / f"polygons.{kind}")
-    (folder / "polygons.qml").write_text(polygons_style(changes), encoding="utf-8")
+    style_polygons(folder, changes)
     return count
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from geoglm.io.cog import array_blocks, write_cog
 from geoglm.io.journal import Stage
 from geoglm.io.scratch import scratch_array
-from geoglm.io.styles import classes_style, confidence_style
+from geoglm.io.style_files import style_classes, style_percent
 from geoglm.jobs.maps import UNITS, layers_of
 from geoglm.jobs.notebook.bar import computing
 from geoglm.jobs.report.beside import write_beside
@@ -41,9 +41,10 @@ def save(maps: xr.Dataset, legend: Sequence[LandClass], georef: GeoRef, folder: 
         for name, layer in layers.items():
             path, block = stage.drafts / f"{name}.tif", array_blocks(arrays[name], layer.overviews)
             write_cog(path, (shape[0], shape[1]), georef, layer, block)
-            if name != "probabilities":
-                style = classes_style(legend) if name == "classes" else confidence_style()
-                path.with_suffix(".qml").write_text(style, encoding="utf-8")
+            if name == "classes":
+                style_classes(path, legend)
+            elif name != "probabilities":
+                style_percent(path)
         counts = class_counts(arrays["classes"], [c.value for c in legend])
         table, valid = class_table(legend, counts, georef, shape[1])
         seconds, notes = {"computing": time.monotonic() - began}, tuple(maps.attrs.get("notes", ()))

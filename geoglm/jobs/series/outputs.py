@@ -10,7 +10,7 @@ import numpy as np
 
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.series.plots import draw_areas, draw_series
-from geoglm.io.styles import classes_style, confidence_style
+from geoglm.io.style_files import style_classes, style_percent
 from geoglm.jobs.series.areas import SeriesAreas
 from geoglm.jobs.series.maps import SeriesMaps
 
@@ -22,12 +22,13 @@ SHOWN = 11
 
 
 def write_styles(maps: SeriesMaps) -> None:
-    """A QGIS style beside every map."""
-    folder = maps.stage.drafts
+    """Styles beside every map."""
     for name in maps.layers:
-        style = classes_style(maps.seen.legend) if name.startswith("classes") else confidence_style()
-        (folder / f"{name}.qml").write_text(style, encoding="utf-8")
-    (folder / "first-change.qml").write_text(classes_style(maps.first_legend), encoding="utf-8")
+        if name.startswith("classes"):
+            style_classes(maps.path(name), maps.seen.legend)
+        else:
+            style_percent(maps.path(name))
+    style_classes(maps.path("first-change"), maps.first_legend)
 
 
 def write_areas(maps: SeriesMaps, areas: SeriesAreas, days: Sequence[date]) -> None:
