@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from geoglm.apps.cli_options import report_option
+from geoglm.apps.cli_options import report_option, scene_argument
 from geoglm.apps.notes import print_notes
 from geoglm.apps.progress import progress_bar
 from geoglm.options import SchedulerRule, parse_bands, parse_memory
 
 if TYPE_CHECKING:
+    from geoglm.io.remote import SceneRef
     from geoglm.jobs.change.run import ChangeResult
 
 FILE = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("before", type=FILE)
-@click.argument("after", type=FILE)
+@click.argument("before", type=scene_argument)
+@click.argument("after", type=scene_argument)
 @click.option("-o", "--output", type=FILE, help="Folder for the results [BEFORE-to-AFTER-change beside BEFORE].")
 @click.option(
     "--method",
@@ -57,7 +58,7 @@ FILE = click.Path(path_type=Path)
 @report_option
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-def change(before: Path, after: Path, output: Path | None, as_json: bool, quiet: bool, **given: Any) -> None:
+def change(before: SceneRef, after: SceneRef, output: Path | None, as_json: bool, quiet: bool, **given: Any) -> None:
     """Find what changed between two dates of one place.
 
     BEFORE and AFTER are two scenes, or two maps of classes such as classes.tif of `geoglm segment`. They may differ in

@@ -23,6 +23,7 @@ from geoglm.io.journal import OUTPUTS, DamagedShard, Stage
 from geoglm.io.legend import own_legend
 from geoglm.io.products.product import scene_stem
 from geoglm.io.quicklook import coloured, stretched
+from geoglm.io.remote import Remote, SceneRef, scene_ref
 from geoglm.io.source import Source
 from geoglm.jobs.budget import peak_memory
 from geoglm.jobs.change.classes import MapsCompared
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from distributed import Client
 
-    Scene = str | Path | xr.DataArray
+    Scene = str | SceneRef | xr.DataArray
 
 
 ROUNDS = 3
@@ -117,7 +118,7 @@ def change(
         GeoglmError: of the kind that says what is wrong.
     """
     options = _chosen(choices)
-    paths = [Path(s) if isinstance(s, str | Path) else None for s in (before, after)]
+    paths = [_path_of(s) for s in (before, after)]
     if output is None and (paths[0] is None or paths[1] is None):
         raise OutputError("scenes in memory have no place beside them; say where the results go: output=FOLDER")
     folder = default_output(*[p for p in paths if p]) if output is None else Path(output)
@@ -143,6 +144,22 @@ def _chosen(choices: dict[str, Any]) -> ChangeOptions:
     if wrong := [c for c in choices if c not in known]:
         raise GeoglmError(f"change has no choice {wrong[0]!r}; there are {', '.join(known)}")
     return ChangeOptions(**choices)
+
+
+def _path_of(scene: Any) -> Path | None:
+    """Of a scene in files of this machine; None for one in memory.
+
+    Raises:
+        GeoglmError: it lies elsewhere.
+    """
+    if isinstance(scene, str | Path | Remote):
+        place = scene_ref(scene)
+        if isinstance(place, Remote):
+            raise GeoglmError(
+                f"{place}: is no raster file of this machine; download it first, or in Python pass geoglm.open_scene of it"
+            )
+        return place
+    return None
 
 
 def _in_memory(scene: Any) -> Source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +15,8 @@ class ExplainOptions:
     """How an explanation is made.
 
     Args:
-        model, bands, scale, offset, resample, memory, workers, device: as for `geoglm.segment`.
+        model, bands, scale, offset, resample, workers, device: as for `geoglm.segment`.
+        memory: budget in bytes, or as text such as ``2GB``.
         reference: pixel value of each of the model's bands that counts as absent; None for the mean of what is around.
         cell_px: side of the squares that are covered in turn, px; 0 for a sixteenth of the window, and for 1/256 of
             the scene in its map.
@@ -25,7 +27,7 @@ class ExplainOptions:
     scale: float | str | None = None
     offset: float | str = "auto"
     resample: float | None = None
-    memory: str = "2GB"
+    memory: int | str = 2 * 10**9
     workers: int = 0
     device: Literal["auto", "cpu", "torch-cpu", "cuda"] = "auto"
     reference: tuple[float, ...] | None = None
@@ -34,6 +36,8 @@ class ExplainOptions:
     def __post_init__(self) -> None:
         if self.cell_px < 0:
             raise PlanError(f"cell {self.cell_px} is negative; give a number of pixels, or 0 to leave it to geoglm")
+        if not all(map(math.isfinite, self.reference or ())):
+            raise PlanError("reference has a value that is no number; give one pixel value for each band as 90,95,80")
 
     def plan_options(self) -> SegmentOptions:
         """The same as a plan takes it; in float32, since differences are looked at that bf16 would round away."""
@@ -43,7 +47,7 @@ class ExplainOptions:
             scale=parse_scale(None if self.scale is None else str(self.scale)),
             offset=parse_offset(str(self.offset)),
             resample=self.resample,
-            memory=parse_memory(self.memory),
+            memory=parse_memory(str(self.memory)),
             workers=self.workers,
             device=self.device,
             precision="f32",

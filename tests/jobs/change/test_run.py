@@ -173,6 +173,7 @@ def test_the_command_says_what_it_found_and_refuses_in_a_line(tmp_path: Path, sc
     for message, *arguments in (
         ("do not overlap", a, far),
         ("no such file", a, tmp_path / "none.tif"),
+        ("https://example.org/a.tif: is no raster file of this machine", "https://me:word@example.org/a.tif?sig=1", b),
         ("has 3 bands, not 7", a, b, "--bands", "7"),
         ("no probability", a, b, "--min-probability", "2"),
         ("scheduler 'far' is unknown", a, b, "--scheduler", "far"),

@@ -165,9 +165,11 @@ def test_pictures_and_numbers_are_put_into_a_folder(scene: Path, model: ModelPac
         ({"at_lonlat": (200.0, 95.0)}, TargetError, "lies outside"),
         ({"polygon": "no.gpkg"}, AreaOfInterestError, "--polygon wants"),
         ({"at": AT, "reference": (1, 2)}, PlanError, "takes 4 bands"),
+        ({"at": AT, "reference": (1, 2, float("nan"), 4)}, PlanError, "no number"),
         ({"at": AT, "cell_px": -1}, PlanError, "negative"),
         ({"at": AT, "window": 3}, GeoglmError, "explain has no choice 'window'"),
         ({"at": AT, "memory": "360MB"}, PlanError, "--memory"),
+        ({"at": AT, "memory": 360 * 10**6}, PlanError, "--memory"),
     ],
     ids=lambda v: str(v)[:20],
 )
