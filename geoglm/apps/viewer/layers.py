@@ -18,7 +18,7 @@ from geoglm.io.legend import own_legend
 from geoglm.io.polygon_files import SUFFIXES
 from geoglm.registry.catalog import find
 from geoglm.registry.match import match_bands, shown_bands
-from geoglm.types import LandClass, PixelBox, SceneMeta
+from geoglm.types import INVALID, LandClass, PixelBox, SceneMeta
 
 MAPS = ("change", "first-change", "classes")
 """How maps of classes are called; a date may follow."""
@@ -145,12 +145,19 @@ def _layer(key: str, found: _Found, grid: Grid) -> Layer:
         return Layer(key, found.title, "scene", raster, bands=bands, stretch=_stretch(raster, bands))
     if found.kind == "shade":
         return Layer(key, found.title, "shade", raster)
-    legend, folder, name = own_legend(found.path), found.path.parent, found.path.name
+    legend, folder, name = _legend(found.path), found.path.parent, found.path.name
     beside = [folder / name.replace("classes", other, 1) for other in ("confidence", "probabilities")]
     if name == "change.tif":
         beside[0] = folder / "probability.tif"
     sure, likely = (GridRaster(p, grid) if p != found.path and p.is_file() else None for p in beside)
     return Layer(key, found.title, "classes", raster, legend, sure, likely)
+
+
+def _legend(path: Path) -> tuple[LandClass, ...]:
+    """The classes that a raster names; grey where its word for a colour is none, and none beyond its pixels' values."""
+    sound = re.compile(r"#[0-9a-fA-F]{6}")
+    there = [c for c in own_legend(path) if 0 <= c.value < INVALID]
+    return tuple(c if sound.fullmatch(c.colour) else LandClass(c.value, c.name, "#888888") for c in there)
 
 
 def _shown_first(layers: Sequence[Layer]) -> Iterator[Layer]:

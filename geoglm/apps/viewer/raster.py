@@ -61,6 +61,9 @@ class Grid:
         mine, others = self.georef.transform, other.georef.transform
         if mine is None or others is None:
             return True
+        named = {self.georef.crs, other.georef.crs} - {None}
+        if len(named) == 2 and len({CRS.from_wkt(wkt).to_wkt() for wkt in named}) == 2:
+            return False
         corners = [(0, 0), (self.width, 0), (0, self.height)]
         return all(np.hypot(*(np.subtract((~mine) @ (others @ c), c))) < 0.01 for c in corners)
 

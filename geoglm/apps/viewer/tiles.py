@@ -85,8 +85,7 @@ def class_palette(layer: Layer) -> NDArray[np.uint8]:
     """``(256, 4)`` colours of the classes, transparent for values that are none."""
     table = np.zeros((256, 4), np.uint8)
     for c in layer.legend:
-        if 0 <= c.value < INVALID:
-            table[c.value] = (*c.rgb, 255)
+        table[c.value] = (*c.rgb, 255)
     return table
 
 

@@ -93,6 +93,16 @@ def test_what_lies_elsewhere_or_nowhere_is_refused(tmp_path: Path) -> None:
         view_of([tmp_path])
 
 
+def test_a_legend_that_makes_no_sense_does_no_harm(tmp_path: Path) -> None:
+    path = write_map(tmp_path / "map.tif", SMALL)
+    with rasterio.open(path, "r+") as file:
+        odd = [(0, "<script>", "red;} body{"), (1, "b", "#zzzzzz"), (300, "c", "#010203"), (-1, "d", "#010203")]
+        file.update_tags(CLASSES=json.dumps([{"value": v, "name": n, "colour": c} for v, n, c in odd]))
+    (layer,) = view_of([path]).layers
+    assert [(c.value, c.colour) for c in layer.legend] == [(0, "#888888"), (1, "#888888")]
+    assert areas(layer, PixelBox(0, 0, 60, 80))["classes"][0]["pixels"] == (SMALL == 0).sum()
+
+
 def test_a_large_scene_without_overviews_is_seen_from_near(tmp_path: Path) -> None:
     profile = {"driver": "GTiff", "width": 60_000, "height": 60_000, "count": 1, "dtype": "uint8"}
     with rasterio.open(tmp_path / "bare.tif", "w", tiled=True, SPARSE_OK=True, transform=UTM, **profile):
