@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import shutil
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 
 DRIVERS = {".gpkg": "GPKG", ".fgb": "FlatGeobuf"}
 SUFFIXES = (".parquet", *DRIVERS)
+
+NEXT_TO_NOTHING = 1 << 20
+"""A disk with fewer bytes free is full."""
 
 GROUP_ROWS = 1 << 15
 """Polygons in a row group of GeoParquet: enough to compress well, few enough for a reader to leave most out."""
@@ -62,10 +68,17 @@ def write_polygons(table: PolygonTable, traced: Iterable[Polygons], path: Path) 
         if failed is not None:
             raise failed from error  # whichever way GDAL put it
         if isinstance(error, OSError) or type(error).__module__.split(".")[0] in ("pyogrio", "pyarrow"):
-            raise OutputError(f"{path}: polygons cannot be written ({' '.join(str(error).split())})") from error
+            raise OutputError(f"{path}: polygons cannot be written ({_reason(error, path)})") from error
         raise
     check_polygons(path, count, table.georef.crs)
     return count
+
+
+def _reason(error: Exception, path: Path) -> str:
+    """What a library says of an error in one line; a full disk in plain words, of which SQLite says nothing."""
+    if shutil.disk_usage(path.parent).free < NEXT_TO_NOTHING:
+        return os.strerror(errno.ENOSPC)
+    return " ".join(str(error).split())
 
 
 def _write_gdal(table: PolygonTable, traced: Iterable[Polygons], path: Path) -> None:

@@ -14,15 +14,14 @@ import argparse
 import json
 import os
 import random
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections import Counter
+from itertools import count
 from pathlib import Path
 
-from tests.faults.world import CASES, Case, begin, bytes_of, end, load, made, place, result_in, run
+from tests.faults.world import CASES, Case, at, begin, bytes_of, end, load, place, result_in, room, run
 
 PHASES = {"raster": "shards-*", "vectors": "confidence.tif", "commit": "summary.json"}
 """Phase → the file with which it begins."""
@@ -42,48 +41,57 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--world", type=Path)
+    parser.add_argument("--world", type=Path, help="folder in which tests.faults.world has made one")
     asked = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="geoglm-kills-"))
-    try:
-        world, rng = made(asked.world or folder), random.Random(asked.seed)
+    with at(asked.world) as world, room(world) as folder:
         load()
-        torn, told = 0, Counter[str]()
-        cases = [c for c in CASES if c.is_segment]
-        right, spans = {}, {}
-        for case in cases:
-            right[case.name], spans[case.name] = undisturbed(world, case, folder)
-        for number in range(asked.kills):
-            case, phase = cases[number % len(cases)], list(PHASES)[number // len(cases) % len(PHASES)]
-            here, log = place(world, case, folder / "here"), folder / "said"
-            before = result_in(here / "out")
-            old = bytes_of(here / "out") if case.earlier else {}
-            child = begin(case.words(world, here), log)
-            wait = rng.uniform(0, spans[case.name][phase])
-            if wait_for(PHASES[phase], here, child):
-                time.sleep(wait)
-            os.kill(child, signal.SIGKILL)
-            ended = end(child, log)
-            try:
-                found = result_in(here / "out")
-                assert found in (before, right[case.name]) or (case.others and found is None)
-                assert found != before or not old or bytes_of(here / "out") == old
-                kept = len(list(here.glob(".out.geoglm-part/shards-*/*.zip")))
-                again = run(case.words(world, here), log)
-                assert (again.code, again.said) == (0, "")
-                assert result_in(here / "out") == right[case.name]
-                assert {p.name for p in here.iterdir()} == {"scene.tif", "out"}
-                reused = json.loads((here / "out" / "summary.json").read_text())["shards_reused"]
-                assert reused == kept or ended.code == 0
-            except (AssertionError, OSError, KeyError, ValueError) as error:
-                torn += 1
-                print(f"TORN {case.name}, {wait:.3f} s into {phase}: {error!r}", flush=True)
-            told[phase if ended.code else "too late"] += 1
-        print(f"{asked.kills} kills: " + ", ".join(f"{n} {w}" for w, n in told.most_common()))
-        print(f"{torn} torn or continued otherwise")
-        sys.exit(torn > 0)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        sys.exit(kill_all(world, folder, asked.kills, random.Random(asked.seed)) > 0)
+
+
+def kill_all(world: Path, folder: Path, kills: int, rng: random.Random) -> int:
+    """Kill so many runs; how often a promise was broken."""
+    cases = [c for c in CASES if c.is_segment]
+    calm = {case: undisturbed(world, case, folder) for case in cases}
+    torn, told = 0, Counter[str]()
+    for number in count():
+        if told.total() - told["too late"] == kills:
+            break
+        case, phase = cases[number % len(cases)], list(PHASES)[number // len(cases) % len(PHASES)]
+        right, spans = calm[case]
+        here, log = place(world, case, folder / "here"), folder / "said"
+        before, old = result_in(here / "out"), bytes_of(here / "out")
+        child = begin(case.words(world, here), log)
+        wait = rng.uniform(0, spans[phase])
+        if wait_for(PHASES[phase], here, child):
+            time.sleep(wait)
+        os.kill(child, signal.SIGKILL)
+        ended = end(child, log)
+        try:
+            judge(case, here, right, before, old)
+            kept = len(list(here.glob(".out.geoglm-part/shards-*/*.zip")))
+            again = run(case.words(world, here), log)
+            assert (again.code, again.said) == (0, "")
+            assert result_in(here / "out") == right
+            assert {p.name for p in here.iterdir()} == {"scene.tif", "out"}
+            reused = json.loads((here / "out" / "summary.json").read_text())["shards_reused"]
+            assert reused == kept or ended.code == 0
+        except (AssertionError, OSError, KeyError, ValueError) as error:
+            torn += 1
+            print(f"TORN {case.name}, {wait:.3f} s into {phase}: {error!r}", flush=True)
+        told[phase if ended.code else "too late"] += 1
+    print(
+        f"{kills} kills (and {told.pop('too late', 0)} that came too late): "
+        + ", ".join(f"{n} {w}" for w, n in told.most_common())
+    )
+    print(f"{torn} torn or continued otherwise")
+    return torn
+
+
+def judge(case: Case, here: Path, right: object, before: object, old: dict[str, str]) -> None:
+    """What lies there after a kill: the result of before, byte for byte, or the new one."""
+    found = result_in(here / "out")
+    assert found in (before, right) or (case.others and found is None)
+    assert found == right or found is None or bytes_of(here / "out") == old
 
 
 def undisturbed(world: Path, case: Case, folder: Path) -> tuple[object, dict[str, float]]:

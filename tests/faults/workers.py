@@ -12,12 +12,11 @@ import random
 import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 
-from tests.faults.world import made
+from tests.faults.world import at, room
 
 PATIENCE_S = 120
 """A run that takes longer hangs."""
@@ -28,18 +27,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--world", type=Path)
+    parser.add_argument("--world", type=Path, help="folder in which tests.faults.world has made one")
     asked = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="geoglm-workers-"))
-    try:
-        sys.exit(kill_all(made(asked.world or folder), folder, asked.kills, random.Random(asked.seed)))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with at(asked.world) as world, room(world) as folder:
+        sys.exit(kill_all(world, folder, asked.kills, random.Random(asked.seed)))
 
 
 def kill_all(world: Path, folder: Path, kills: int, rng: random.Random) -> bool:
     """Whether something went wrong."""
+    import dask
     import distributed
+    from distributed.utils import get_mp_context
 
     from geoglm.jobs.segment import segment_file
     from geoglm.options import PatchRule, SegmentOptions
@@ -49,6 +47,8 @@ def kill_all(world: Path, folder: Path, kills: int, rng: random.Random) -> bool:
     )
     segment_file(world / "scene.tif", folder / "right", options)
     right = [(folder / "right" / n).read_bytes() for n in ("classes.tif", "confidence.tif")]
+    dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
+    get_mp_context().set_forkserver_preload(["distributed", "geoglm.jobs.segment", "geoglm.infer.openvino_logits"])
     settings = {"dashboard_address": ":0", "memory_limit": 0, "silence_logs": 50}
     done = wrong = 0
     with (

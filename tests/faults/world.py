@@ -8,7 +8,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from typing import Any
 import numpy as np
 
 SIDE = 288
-TILES = ("--patch", "96", "--shard", "96", "--workers", "2", "--quiet")
+TILES = ("--patch", "96", "--shard", "96", "--workers", "2", "--quiet", "--no-report")
 COMPARED = ("classes.tif", "confidence.tif", "probabilities.tif")
 
 
@@ -46,11 +48,12 @@ class Case:
 
 
 SEGMENT = ("segment", "{here}/scene.tif", "-o", "{here}/out", "-m", "{model}", *TILES)
+ALL = ("--min-area", "2", "--probabilities", "--layers", "entropy", "--report")
 CASES = (
-    Case("into a new folder", SEGMENT),
+    Case("into a new folder", (*SEGMENT, "--vectors", "none")),
     Case("over an earlier result", (*SEGMENT, "--vectors", "parquet"), earlier=True),
     Case("among other files", (*SEGMENT, "--vectors", "fgb"), earlier=True, others=True),
-    Case("all that is written", (*SEGMENT, "--min-area", "2", "--probabilities", "--layers", "entropy"), earlier=True),
+    Case("all that is written", (*SEGMENT, *ALL), earlier=True),
     Case("polygons", ("vectorize", "{here}/out/classes.tif", "-o", "{here}/some.gpkg", "--quiet"), earlier=True),
 )
 
@@ -66,7 +69,8 @@ def make(world: Path) -> None:
     for seed, name in enumerate(("old", "new")):
         pointwise(world / f"{name}-model", seed=seed)
         (world / name).mkdir()
-        succeed("segment", world / "scene.tif", "-o", world / name / "out", "-m", world / f"{name}-model", *TILES)
+        out, model = world / name / "out", world / f"{name}-model"
+        succeed("segment", world / "scene.tif", "-o", out, "-m", model, *TILES, "--report")
     succeed("vectorize", world / "new" / "out" / "classes.tif", "-o", world / "old" / "some.gpkg", "--quiet")
 
 
@@ -88,6 +92,26 @@ def made(world: Path) -> Path:
         subprocess.run([sys.executable, "-m", "tests.faults.world", str(world)], check=True)
         (world / "done").touch()
     return world
+
+
+@contextmanager
+def at(world: Path | None) -> Iterator[Path]:
+    """A world that is there, or one made for the moment."""
+    if world is not None:
+        yield made(world)
+        return
+    with tempfile.TemporaryDirectory(prefix="geoglm-faults-") as folder:
+        yield made(Path(folder))
+
+
+@contextmanager
+def room(world: Path) -> Iterator[Path]:
+    """A folder of one script, on the disk of the world."""
+    folder = Path(tempfile.mkdtemp(prefix="room-", dir=world))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def place(world: Path, case: Case, here: Path) -> Path:
@@ -135,7 +159,7 @@ def result_in(output: Path) -> dict[str, Any] | None:
         assert hashlib.sha256(path.read_bytes()).hexdigest() == told["sha256"], f"{name} is torn or of another run"
     summary = json.loads((output / "summary.json").read_text())
     hashes = {n: manifest["files"][n]["sha256"] for n in COMPARED if n in manifest["files"]}
-    polygons = [polygons_in(p) for p in sorted(output.glob("polygons.*")) if p.suffix != ".qml"]
+    polygons = [polygons_in(p) for p in sorted(output.glob("polygons.*")) if p.suffix not in (".qml", ".sld")]
     return {"outputs": manifest["outputs"], "classes": summary["classes"], "maps": hashes, "polygons": polygons}
 
 
@@ -148,7 +172,10 @@ class Ended:
 
 
 def load() -> None:
-    """Import all that a run imports, so that children need not; starts no thread that lives on."""
+    """Import all that a run imports, so that children need not; starts no thread that lives on.
+
+    Files are not tried in a helper first: each child would start its own, which takes as long as the run.
+    """
     import dask.threaded
     import openvino
     import PIL.Image
@@ -159,12 +186,17 @@ def load() -> None:
     import geoglm.infer.openvino_logits
     import geoglm.io.quicklook
     import geoglm.jobs.segment
+    from geoglm.io.guard.probe import helper
+    from geoglm.io.proj import check_proj
     from geoglm.jobs.vectorize import load_tracer, merge_small
     from geoglm.types import GeoRef
 
     assert dask and openvino and PIL.Image and pyogrio and parquet and geoglm.apps.cli  # noqa: PT018
     load_tracer()
     merge_small(np.zeros((2, 2), np.uint8), GeoRef(), 1.0)
+    check_proj()
+    helper.begin = lambda: None  # type: ignore[method-assign]
+    helper.try_out = lambda *_, **__: None  # type: ignore[method-assign]
 
 
 def begin(words: list[str], log: Path, before: Callable[[], None] = lambda: None) -> int:

@@ -15,6 +15,14 @@ from geoglm.errors import OutputError
 from geoglm.io.commit.whole import sync
 from geoglm.types import GeoRef
 
+GEOPACKAGE_COUNTS = """
+    SELECT (SELECT count(*) FROM polygons),
+           (SELECT count(*) FROM rtree_polygons_geom_rowid),
+           (SELECT feature_count FROM gpkg_ogr_contents WHERE table_name = 'polygons')
+"""
+"""How many polygons a GeoPackage holds, has in its spatial index, and tells readers of. GDAL writes the last two, and
+the bounds, when it closes the file, and does not say when that fails."""
+
 
 def crc(block: bytes | memoryview) -> int:
     """CRC-32 of some bytes, at several gigabytes a second."""
@@ -92,9 +100,9 @@ def _counted(path: Path) -> tuple[int, bool]:
         import sqlite3
 
         with closing(sqlite3.connect(f"file:{_quoted(path)}?mode=ro", uri=True)) as database:
-            (count,) = database.execute("SELECT count(*) FROM polygons").fetchone()
-            (srs,) = database.execute("SELECT srs_id FROM gpkg_contents").fetchone()
-        return int(count), srs not in (-1, 0, 99999)
+            counts = database.execute(GEOPACKAGE_COUNTS).fetchone()
+            srs, left = database.execute("SELECT srs_id, min_x FROM gpkg_contents").fetchone()
+        return 0 if left is None else min(counts), srs not in (-1, 0, 99999)
     import pyogrio
 
     told = pyogrio.read_info(path, force_feature_count=True)

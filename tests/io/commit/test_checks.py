@@ -1,6 +1,8 @@
 """What reads back otherwise than it was written is never called finished."""
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -78,3 +80,26 @@ def test_polygons_are_counted_again(tmp_path: Path, suffix: str) -> None:
     path.write_bytes(path.read_bytes()[:-200] if suffix == ".parquet" else path.read_bytes()[:100])
     with pytest.raises(OutputError, match="does not read back"):
         check_polygons(path, 5, "EPSG:32633")
+
+
+@pytest.mark.parametrize(
+    "undone",
+    [
+        "DELETE FROM rtree_polygons_geom_rowid WHERE rowid = 1",
+        "UPDATE gpkg_ogr_contents SET feature_count = 0",
+        "UPDATE gpkg_contents SET min_x = NULL",
+    ],
+)
+def test_a_geopackage_that_gdal_could_not_finish_is_refused(tmp_path: Path, undone: str) -> None:
+    import geopandas
+    import shapely
+
+    path = tmp_path / "polygons.gpkg"
+    squares = [shapely.box(k, 0, k + 1, 1) for k in range(3)]
+    geopandas.GeoDataFrame(geometry=squares, crs="EPSG:32633").to_file(path, layer="polygons")
+    check_polygons(path, 3, "EPSG:32633")
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(undone)
+        database.commit()
+    with pytest.raises(OutputError, match="does not read back"):
+        check_polygons(path, 3, "EPSG:32633")
