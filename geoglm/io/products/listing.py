@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from geoglm.errors import FileRefused, SceneUnreadable
 from geoglm.io.guard.kinds import HEAD, driver_of, head_of, regular
+from geoglm.io.guard.markup import MOST_BYTES
 from geoglm.io.guard.probe import helper
 from geoglm.io.guard.raster import admitted
 from geoglm.io.guard.trust import Trust
@@ -19,8 +21,9 @@ MOST_FILES = 20_000
 """Far more than a product has."""
 MOST_DEPTH = 6
 """Folders within folders that are looked into."""
-MOST_TEXT = 64 * 2**20
+MOST_TEXT = MOST_BYTES + 1
 """Bytes of metadata that are read."""
+NOTHING_MORE = Trust()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +35,17 @@ class Listing:
         names: of the files, from there, with forward slashes.
         zipped: whether `root` is a zip.
         bound: whether links may lead no further than its folder and what is trusted.
+        trust: what is trusted.
     """
 
     root: Path
     names: tuple[str, ...]
     zipped: bool = False
     bound: bool = True
+    trust: Trust = NOTHING_MORE
 
     @classmethod
-    def of(cls, root: Path) -> Listing:
+    def of(cls, root: Path, trust: Trust) -> Listing:
         """All files of a folder or of a zip.
 
         Raises:
@@ -55,7 +60,7 @@ class Listing:
             raise FileRefused(root, f"it holds more than {MOST_FILES} files; name the folder of one product")
         if len(set(names)) < len(names):
             raise FileRefused(root, "it is a zip with two files of one name; unpack it and look")
-        return cls(root, tuple(sorted(names)), zipped=not root.is_dir())
+        return cls(root, tuple(sorted(names)), zipped=not root.is_dir(), trust=trust)
 
     def text(self, name: str) -> bytes:
         """The beginning of a file, all of it where it is metadata of the usual size.
@@ -73,7 +78,18 @@ class Listing:
         """The file of this machine that holds the file called `name`."""
         return self.root if self.zipped else self.root / name
 
-    def admit(self, name: str, trust: Trust) -> list[str]:
+    def within(self, file: Path, own: Path | None = None) -> Path:
+        """`file`, once it is seen that no link leads from there out of the product, or out of the folder `own`.
+
+        Raises:
+            FileRefused: one does.
+        """
+        if self.bound and not self.trust.reaches(file, own or self.root):
+            place = file.resolve().parent
+            raise FileRefused(file, f"it lies outside the product; --allow-vrt-source {place} lets it in")
+        return file
+
+    def admit(self, name: str) -> list[str]:
         """The drivers that may open a file, once it has been looked through and tried in a helper.
 
         Raises:
@@ -81,11 +97,7 @@ class Listing:
             FileRefused: it might do harm.
         """
         if not self.zipped:
-            file = self.root / name
-            if self.bound and not trust.reaches(file, self.root):
-                place = file.resolve().parent
-                raise FileRefused(file, f"it lies outside the product; --allow-vrt-source {place} lets it in")
-            return admitted(file, DRIVERS, trust)
+            return admitted(self.within(self.root / name), DRIVERS, self.trust)
         kind = driver_of(self._head(name, HEAD))
         if kind not in DRIVERS:
             raise SceneUnreadable(self.root / name, "it is no GeoTIFF or JPEG 2000")
@@ -94,7 +106,7 @@ class Listing:
 
     def _head(self, name: str, size: int) -> bytes:
         if not self.zipped:
-            return head_of(regular(self.root / name), size)
+            return head_of(regular(self.within(self.root / name)), size)
         try:
             with zipfile.ZipFile(self.root) as packed, packed.open(name) as stream:
                 return stream.read(size)
@@ -122,6 +134,9 @@ def _members(root: Path) -> list[str]:
     """Files in a zip."""
     try:
         with zipfile.ZipFile(regular(root)) as packed:
-            return [m.filename for m in packed.infolist() if not m.is_dir()]
+            names = [m.filename for m in packed.infolist() if not m.is_dir()]
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError, UnicodeError) as error:
         raise SceneUnreadable(root, f"it is no zip that can be read ({error})") from error
+    if strange := next((n for n in names if re.match(r"/|\w:|.*\\", n) or ".." in n.split("/")), None):
+        raise FileRefused(root, f"it names a file outside itself ({strange[:80]!r}); pack it anew")
+    return names

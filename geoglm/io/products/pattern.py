@@ -6,7 +6,8 @@ import glob
 import re
 from pathlib import Path
 
-from geoglm.io.products.listing import Listing
+from geoglm.io.guard.trust import Trust
+from geoglm.io.products.listing import NOTHING_MORE, Listing
 
 MAGIC = re.compile(r"[*?\[]")
 
@@ -16,11 +17,11 @@ def is_pattern(path: Path) -> bool:
     return bool(MAGIC.search(str(path))) and not path.exists()
 
 
-def matching(pattern: Path) -> Listing:
+def matching(pattern: Path, trust: Trust = NOTHING_MORE) -> Listing:
     """The files of a pattern, numbers in their names counted as such: B2 comes before B11."""
     found = glob.glob(str(pattern))  # noqa: PTH207 - that of Path takes no pattern from the root
     files = sorted((p for p in found if Path(p).is_file()), key=_natural)
-    return Listing(Path(), tuple(files), bound=False)
+    return Listing(Path(), tuple(files), bound=False, trust=trust)
 
 
 def band_names(files: Listing) -> list[str]:

@@ -60,7 +60,7 @@ def product(path: Path, trust: Trust) -> Product:
         SceneUnreadable: it is no such product, or its files lie in several CRSs or turned.
         FileRefused: one of its files might do harm.
     """
-    files = matching(path) if is_pattern(path) else Listing.of(path)
+    files = matching(path, trust) if is_pattern(path) else Listing.of(path, trust)
     if not files.names and is_pattern(path):
         raise SceneNotFound(path)
     bands, tags, quality = safe_bands(files), None, None
@@ -102,7 +102,7 @@ def _assets(path: Path, files: Listing, names: Sequence[str], trust: Trust) -> d
 
     def looked_at(name: str) -> tuple[str, Asset]:
         where = path if files.zipped else files.root / name
-        drivers = files.admit(name, trust)
+        drivers = files.admit(name)
         try:
             with (
                 rasterio.Env(**(PACKED if files.zipped else {})),

@@ -76,5 +76,5 @@ def _metadata(files: Listing) -> bytes | None:
     image = next(files.root / name for name in files.names if IMAGE.fullmatch(name))
     for folder in image.absolute().parents[:ABOVE]:
         if found := sorted(p for p in folder.glob("*MTD_*.xml") if METADATA.fullmatch(p.name)):
-            return head_of(regular(found[0]), MOST_BYTES + 1)
+            return head_of(regular(files.within(found[0], folder)), MOST_BYTES + 1)
     return None

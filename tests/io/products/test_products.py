@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +148,47 @@ def test_the_guard_looks_at_every_file(l1c: Path, tmp_path: Path) -> None:
     with pytest.raises(FileRefused, match="--allow-vrt-source"):
         RasterFile(copy)
     assert len(RasterFile(copy, trusted=Trust(folders=(l1c,))).meta.bands) == 13
+
+
+def test_links_may_lead_to_no_other_place_and_folders_behind_them_are_not_looked_into(
+    l1c: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(l1c, tmp_path / "bad.SAFE")
+    images = next(copy.rglob("*_B11.jp2")).parent
+    shutil.move(images, tmp_path / "IMG_DATA")
+    images.symlink_to(tmp_path / "IMG_DATA", target_is_directory=True)
+    with pytest.raises(SceneUnreadable, match="no Sentinel-2"):
+        RasterFile(copy)
+    (secret := tmp_path / "MTD_MSIL1C.xml").write_text(XML.format(offsets="<RADIO_ADD_OFFSET>-7</RADIO_ADD_OFFSET>"))
+    other = shutil.copytree(l1c, tmp_path / "other.SAFE")
+    next(other.glob("MTD_*.xml")).unlink()
+    (other / "MTD_MSIL1C.xml").symlink_to(secret)
+    with pytest.raises(FileRefused, match="outside the product"):
+        RasterFile(other)
+
+
+def packed_anew(packed: Path, renamed: Callable[[str], str], content: Callable[[str, bytes], bytes]) -> Path:
+    """A copy of a zip with other names, or other content."""
+    made = packed.with_name("made.zip")
+    with zipfile.ZipFile(packed) as old, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
+        for member in old.infolist():
+            if not member.is_dir():
+                new.writestr(renamed(member.filename), content(member.filename, old.read(member)))
+    return made
+
+
+def test_a_zip_leads_nowhere_else_and_does_not_take_the_memory(l1c: Path, tmp_path: Path) -> None:
+    packed = Path(shutil.make_archive(str(tmp_path / "S2A"), "zip", l1c.parent, l1c.name))
+    for place in ("../", "/etc/", "a/../../", "C:\\"):
+        with pytest.raises(FileRefused, match="outside"):
+            RasterFile(packed_anew(packed, lambda name, place=place: place + name, lambda _, data: data))
+    bomb = packed_anew(packed, str, lambda name, data: b"<!--" + bytes(80 * 2**20) if "MTD_MSIL" in name else data)
+    assert bomb.stat().st_size < 2 * packed.stat().st_size
+    with pytest.raises(FileRefused, match="MB of XML"):
+        RasterFile(bomb)
+    vrt = b"<VRTDataset rasterXSize='9' rasterYSize='9'/>"
+    with pytest.raises(SceneUnreadable, match="no GeoTIFF or JPEG 2000"):
+        RasterFile(packed_anew(packed, str, lambda name, data: vrt if name.endswith("_B02.jp2") else data))
 
 
 LANDSAT = "LC08_L2SP_193023_20200521_20200820_02_T1"
