@@ -29,11 +29,14 @@ class Legend:
 
 
 def plain(name: str) -> str:
-    """A name as it is compared: lower case, one blank for any run of blanks, dashes and underscores.
+    """A name as it is compared: lower case, one blank for any run of blanks, dashes and underscores; of a number that
+    stands for a class its sign stays.
 
-    >>> plain(" Flooded_Vegetation")
-    'flooded vegetation'
+    >>> plain(" Flooded_Vegetation"), plain("-1")
+    ('flooded vegetation', '-1')
     """
+    if re.fullmatch(r"\s*-\d+\s*", name):
+        return name.strip()
     return re.sub(r"[\s_-]+", " ", name).strip().lower()
 
 

@@ -187,6 +187,15 @@ def test_bare_numbers_are_classes_in_their_order_once_that_is_said(tmp_path: Pat
     assert any("give --method classes" in n for n in guessed.notes)
 
 
+def test_a_class_below_zero_is_another_than_the_one_above(tmp_path: Path) -> None:
+    before, after = np.full((30, 30), -1, np.int16), np.full((30, 30), -1, np.int16)
+    after[:10] = 1
+    paths = [write_scene(tmp_path / f"{k}.tif", m[None]) for k, m in (("one", before), ("two", after))]
+    told = change(*paths, tmp_path / "out", method="classes", vectors="none")
+    assert told.changed_share == pytest.approx(1 / 3, abs=1e-5)
+    assert told.summary["change"]["kinds"][1]["name"] == "-1 → 1"
+
+
 def test_what_does_not_go_together_is_refused_in_a_line(tmp_path: Path, scenes: tuple[Path, Path]) -> None:
     mapped = write_map(tmp_path / "a.tif", dates()[0])
     for message, before, after, choices in (
