@@ -14,7 +14,7 @@ from geoglm.io.commit import publish as publishing
 from geoglm.io.commit.exchange import exchange
 from geoglm.io.journal import Stage
 
-NAMES = ("classes.tif", "polygons.gpkg", "summary.json")
+NAMES = ("classes.tif", "classes.tif.aux.xml", "polygons.gpkg", "summary.json")
 
 
 class Killed(BaseException):
