@@ -81,7 +81,6 @@ def settled(page: Page) -> None:
             return tiles.length > 0 && tiles.every((t) => t.complete && getComputedStyle(t).opacity === "1");
         }"""
     )
-    page.wait_for_load_state("networkidle")
 
 
 def picture(page: Page) -> np.ndarray:
