@@ -7,14 +7,15 @@ python -m tests.faults.workers --kills 3
 from __future__ import annotations
 
 import argparse
-import os
+import asyncio
+import multiprocessing
 import random
 import shutil
-import signal
 import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.faults.world import at, room
 
@@ -33,50 +34,64 @@ def main() -> None:
         sys.exit(kill_all(world, folder, asked.kills, random.Random(asked.seed)))
 
 
+def serve(address: str) -> None:
+    """A worker, until it is killed."""
+    import distributed
+
+    async def work() -> None:
+        quiet = {"silence_logs": "critical", "dashboard": False}
+        async with distributed.Worker(address, nthreads=1, memory_limit=0, **quiet) as worker:
+            await worker.finished()
+
+    asyncio.run(work())
+
+
 def kill_all(world: Path, folder: Path, kills: int, rng: random.Random) -> bool:
     """Whether something went wrong."""
-    import dask
     import distributed
-    from distributed.utils import get_mp_context
 
     from geoglm.jobs.segment import segment_file
     from geoglm.options import PatchRule, SegmentOptions
 
     options = SegmentOptions(
-        str(world / "new-model"), patch=PatchRule("fixed", 96), shard_px=96, vectors="none", workers=2
+        str(world / "new-model"), patch=PatchRule("fixed", 96), shard_px=96, vectors="none", report=False, workers=2
     )
     segment_file(world / "scene.tif", folder / "right", options)
     right = [(folder / "right" / n).read_bytes() for n in ("classes.tif", "confidence.tif")]
-    dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
-    get_mp_context().set_forkserver_preload(["distributed", "geoglm.jobs.segment", "geoglm.infer.openvino_logits"])
-    settings = {"dashboard_address": ":0", "memory_limit": 0, "silence_logs": 50}
-    done = wrong = 0
+    loaded = multiprocessing.get_context("forkserver")
+    loaded.set_forkserver_preload(["distributed", "geoglm.jobs.segment", "geoglm.infer.openvino_logits"])
+    wrong = 0
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, **settings) as cluster,
+        distributed.LocalCluster(n_workers=0, processes=True, dashboard_address=None, silence_logs=50) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):
-        while done < kills:
+
+        def begun() -> Any:
+            worker = loaded.Process(target=serve, args=(cluster.scheduler_address,), daemon=True)
+            worker.start()
+            return worker
+
+        workers = [begun(), begun()]
+        for number in range(kills):
             client.wait_for_workers(2, timeout=PATIENCE_S)
-            victim = rng.choice(list(client.run(os.getpid).values()))
-            delay, killed = rng.uniform(0, 0.4), threading.Event()
-
-            def kill(victim: int = victim, delay: float = delay, killed: threading.Event = killed) -> None:
-                time.sleep(delay)
-                os.kill(victim, signal.SIGKILL)
-                killed.set()
-
-            threading.Thread(target=kill).start()
+            victim, delay = rng.randrange(2), rng.uniform(0, 0.4) * rng.choice((1, 5))
+            killer = threading.Timer(delay, workers[victim].kill)
+            killer.start()
             began = time.monotonic()
             segment_file(world / "scene.tif", folder / "out", options, client=client)
             took = time.monotonic() - began
-            killed.wait()
+            killer.join()
             found = [(folder / "out" / n).read_bytes() for n in ("classes.tif", "confidence.tif")]
             if found != right or took > PATIENCE_S:
                 wrong += 1
                 print(f"WRONG: worker killed after {delay:.3f} s, done after {took:.1f} s", flush=True)
             shutil.rmtree(folder / "out")
-            done += 1
-    print(f"{done} workers killed: {wrong} hangs or other maps")
+            workers[victim].join()
+            workers[victim] = begun()
+            if number % 10 == 9:
+                print(f"{number + 1} workers killed: {wrong} hangs or other maps", flush=True)
+        for worker in workers:
+            worker.kill()
     return wrong > 0
 
 
