@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import json
 import shutil
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -25,11 +24,11 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
-from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
 
 from geoglm.io.blocks import BLOCK_PX, Place, Plane, compressed, padded
 from geoglm.io.commit.checks import check_bytes, check_place, crc
+from geoglm.io.guard.raster import quiet
 from geoglm.io.pyramid import Gathered, Grid, Pyramid, levels_of
 from geoglm.io.tiff import LONG, SHORT, Format, Tag, tags_of
 from geoglm.stitch.overviews import Joining, halved
@@ -183,7 +182,7 @@ def _template(georef: GeoRef, layer: Layer) -> dict[int, Tag]:
         profile["transform"] = georef.transform
     if georef.crs is not None:
         profile["crs"] = CRS.from_wkt(georef.crs)
-    with _quiet(), MemoryFile() as memory:
+    with quiet(), rasterio.Env(), MemoryFile() as memory:  # a scene without a place was said to be one already
         with memory.open(**profile) as dataset:
             if georef.transform is None and georef.gcps:
                 points = [GroundControlPoint(p.row, p.col, p.x, p.y, p.z) for p in georef.gcps]
@@ -199,11 +198,3 @@ def _template(georef: GeoRef, layer: Layer) -> dict[int, Tag]:
                 dataset.scales = [layer.scale] * len(layer.bands)
             dataset.update_tags(**layer.tags)
         return tags_of(bytes(memory.getbuffer()))
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """A scene without georeferencing was said to be one already; GDAL need not repeat it."""
-    with warnings.catch_warnings(), rasterio.Env():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        yield

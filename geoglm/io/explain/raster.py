@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.errors import NotGeoreferencedWarning
 
+from geoglm.io.guard.raster import quiet
 from geoglm.types import GeoRef
 
 UNIT = "fall in the probability of the mapped class when the band is replaced, 0 to 1"
@@ -41,10 +40,8 @@ def write_floats(
         profile["transform"] = georef.transform @ Affine.scale(step_px)
     if georef.crs is not None:
         profile["crs"] = CRS.from_wkt(georef.crs)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(path, "w", **profile) as target:
-            target.write(values.astype(np.float32))
-            target.update_tags(UNIT=UNIT)
-            for number, band in enumerate(bands, 1):
-                target.set_band_description(number, f"without {band}")
+    with quiet(), rasterio.open(path, "w", **profile) as target:
+        target.write(values.astype(np.float32))
+        target.update_tags(UNIT=UNIT)
+        for number, band in enumerate(bands, 1):
+            target.set_band_description(number, f"without {band}")
