@@ -23,7 +23,7 @@ from geoglm.io.journal import OUTPUTS, DamagedShard, Stage
 from geoglm.io.legend import own_legend
 from geoglm.io.products.product import scene_stem
 from geoglm.io.quicklook import coloured, stretched
-from geoglm.io.remote import Remote, SceneRef, scene_ref
+from geoglm.io.remote import Remote, SceneRef, scene_ref, without_secrets
 from geoglm.io.source import Source
 from geoglm.jobs.budget import peak_memory
 from geoglm.jobs.change.classes import MapsCompared
@@ -156,7 +156,8 @@ def _path_of(scene: Any) -> Path | None:
         place = scene_ref(scene)
         if isinstance(place, Remote):
             raise GeoglmError(
-                f"{place}: is no raster file of this machine; download it first, or in Python pass geoglm.open_scene of it"
+                f"{place}: is no raster file of this machine; download it first, or in Python pass geoglm.open_scene "
+                "of it"
             )
         return place
     return None
@@ -339,7 +340,7 @@ class _Run:
         return {
             "geoglm": __version__,
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": sys.argv,
+            "command": [without_secrets(a) for a in sys.argv],
             "libraries": versions,
             "before": scenes[0],
             "after": scenes[1],
