@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from geoglm.apps.cli import main
 from geoglm.apps.cli_train import SEVERAL, spread
-from tests.jobs.test_train import coloured, polygons
+from tests.jobs.training.test_files import coloured, polygons
 
 WORDS = st.sampled_from(["a.tif", "b.tif", "--json", "-o", "--steps", *SEVERAL])
 
