@@ -88,6 +88,18 @@ class RasterFile:
             )
             self._has_mask = MaskFlags.per_dataset in dataset.mask_flag_enums[0] and self._alpha is None
             self.meta = self._describe(dataset)
+            if isinstance(path, Path) and path.is_file():
+                self._look_again()
+
+    def _look_again(self) -> None:
+        """Open the file once more: of a tag that the disk failed to give, GDAL says nothing and does without.
+
+        Raises:
+            SceneUnreadable: it is not the same as before.
+        """
+        first, self._mine = self.meta, threading.local()
+        if repr(self._describe(self._dataset())) != repr(first):  # NaN is not equal to itself
+            raise SceneUnreadable(self.path, "it reads differently the second time; check the disk")
 
     @property
     def far(self) -> bool:

@@ -44,6 +44,7 @@ def evaluate(
     workers: int = 0,
     precision: str = "auto",
     device: str = "auto",
+    progress: Progress = silent,
 ) -> Evaluation:
     """How well a model maps labelled scenes, or how good maps are that are there already.
 
@@ -57,6 +58,7 @@ def evaluate(
         scales: pixels a side for each of a scene's own: at 0.5 half as many, each twice as coarse on the ground.
         output: folder for ``evaluation.json`` and plots; None to write nothing.
         bands, scale, memory, workers, precision, device: as for `segment`.
+        progress: told of the phase, and of the pixels done and to do in it.
 
     Returns:
         Confusion matrix, IoU, F1, user's and producer's accuracy, boundary F1 and calibration error, by scale.
@@ -79,7 +81,7 @@ def evaluate(
         precision=precision,  # type: ignore[arg-type]  # checked at birth
         device=device,
     )
-    return evaluate_scenes(_paths(scenes), _paths(labels), options, what, output=where)
+    return evaluate_scenes(_paths(scenes), _paths(labels), options, what, output=where, progress=progress)
 
 
 def evaluate_scenes(
