@@ -87,7 +87,17 @@ def test_all_outputs_are_there_and_whole(tmp_path: Path, scene: np.ndarray) -> N
     manifest = json.loads((result.folder / "manifest.json").read_text())
     assert sorted(manifest["outputs"]) == sorted(p.name for p in result.folder.iterdir())
     stems = {Path(n).stem for n in manifest["outputs"]}
-    assert stems == {"change", "probability", "polygons", "quicklook", "report", "item", "summary", "manifest"}
+    assert stems == {
+        "change",
+        "change.tif.aux",
+        "item",
+        "manifest",
+        "polygons",
+        "probability",
+        "quicklook",
+        "report",
+        "summary",
+    }
     assert len(manifest["before"]["sha256"]) == len(manifest["after"]["sha256"]) == 64
     for name in ("change", "probability"):
         assert cog_validate(result.folder / f"{name}.tif", strict=True) == (True, [], [])
