@@ -36,7 +36,8 @@ def test_a_scene_is_segmented_without_the_extras_the_first_time_too(
     assert (tmp_path / "out" / "polygons.gpkg").exists()
 
 
-def test_what_needs_an_extra_names_it_in_one_line(tmp_path: Path) -> None:
+def test_what_needs_an_extra_names_it_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEOGLM_CACHE", str(tmp_path / "cache"))  # in another the network may be converted already
     model = pointwise(tmp_path / "taught").folder
     scene = SAMPLES / "neon-forest.tif"
     for words in (

@@ -24,8 +24,9 @@ def test_decoding_is_upsampling_softmax_and_argmax(
     shape: tuple[int, int, int, int], factor: int, temperature: float, spread: float, seed: int
 ) -> None:
     logits = (np.random.default_rng(seed).standard_normal(shape) * spread).astype(np.float32)
-    wide = F.interpolate(torch.from_numpy(logits), scale_factor=factor, mode="bilinear", align_corners=False)
-    chance = (wide.double() / temperature).softmax(dim=1).numpy()
+    exact = torch.from_numpy(logits).double()  # float32's thirds are off by more than what is asked of the decoder
+    wide = F.interpolate(exact, scale_factor=factor, mode="bilinear", align_corners=False)
+    chance = (wide / temperature).softmax(dim=1).numpy()
     classes, sure, percent = Decoder("percent", factor, temperature)(logits)
     picked = np.take_along_axis(wide.numpy(), classes[:, None].astype(np.int64), axis=1)[:, 0]
     assert (wide.numpy().max(axis=1) - picked).max() <= 1e-6 * max(spread, 1)
@@ -34,7 +35,7 @@ def test_decoding_is_upsampling_softmax_and_argmax(
     (share,) = Decoder("float", factor, temperature)(logits)
     assert np.abs(share - chance).max() <= 5e-6 * max(spread, 1)
     (scores,) = Decoder("logits", factor, temperature)(logits)
-    assert np.abs(scores - wide.numpy() / temperature).max() <= 2e-5 * max(spread, 1) / temperature
+    assert np.abs(scores - wide.numpy() / temperature).max() <= 3e-6 * max(spread, 1) / temperature
     again = Decoder("map", factor, temperature)(logits)
     assert len(again) == 2
     assert (again[0] == classes).all()
@@ -67,8 +68,9 @@ def test_doubts_are_those_of_the_probabilities_and_change_nothing_else(
     *, kinds: int, factor: int, temperature: float, spread: float, asked: tuple[Doubt, ...], seed: int
 ) -> None:
     logits = (np.random.default_rng(seed).standard_normal((2, kinds, 9, 13)) * spread).astype(np.float32)
-    wide = F.interpolate(torch.from_numpy(logits), scale_factor=factor, mode="bilinear", align_corners=False)
-    chance = (wide.double() / temperature).softmax(dim=1).numpy()
+    exact = torch.from_numpy(logits).double()  # float32's thirds are off by more than what is asked of the decoder
+    wide = F.interpolate(exact, scale_factor=factor, mode="bilinear", align_corners=False)
+    chance = (wide / temperature).softmax(dim=1).numpy()
     ordered = np.sort(np.concatenate([chance, np.zeros_like(chance)], axis=1), axis=1)
     truth = {
         "entropy": -np.where(chance > 0, chance * np.log(chance.clip(1e-300)), 0).sum(1) / np.log(max(kinds, 2)),
