@@ -87,7 +87,7 @@ def main() -> None:
 
 def judged(network: nn.Module, held_out: list[LabelledImage]) -> Verdict:
     """IoU on tile 2."""
-    stride = int(network.stride)  # type: ignore[arg-type]
+    stride = int(network.stride)  # type: ignore[arg-type]  # to torch any attribute may be a tensor
     iou = intersection_over_union(confusion_matrix(network.eval(), held_out, classes=len(CLASSES), stride=stride))
     return Verdict(float(iou.mean()), {n: float(v) for n, v in zip(CLASSES, iou, strict=True)})
 

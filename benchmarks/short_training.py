@@ -111,7 +111,7 @@ class ShortTraining:
 
     def evaluate(self, network: nn.Module, groups: Sequence[float]) -> Evaluation:
         """Accuracy on tile 2."""
-        stride = int(network.stride)  # type: ignore[arg-type]
+        stride = int(network.stride)  # type: ignore[arg-type]  # to torch any attribute may be a tensor
         return evaluate_network(
             network, self.held_out, classes=CLASSES, stride=stride, prepare=signed_bytes, scales=groups
         )

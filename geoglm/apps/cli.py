@@ -80,7 +80,7 @@ class OneLineGroup(click.Group):
             _fail(str(MissingExtra.of(error)))
         except (KeyboardInterrupt, click.Abort):
             _stop(Stopped(signal.SIGINT))
-        except Exception as error:
+        except Exception as error:  # whatever it is, its user gets one line
             if os.environ.get(TRACEBACK):
                 raise
             _fail(_unforeseen(error))

@@ -49,7 +49,8 @@ class Fit:
     def see(self, _: object, given: tuple[Tensor], __: Tensor) -> None:
         """A forward hook of `layer`, which runs first."""
         layer = self.layer
-        seen = F.unfold(given[0], layer.kernel_size, layer.dilation, layer.padding, layer.stride)  # type: ignore[arg-type]
+        shape: Any = (layer.kernel_size, layer.dilation, layer.padding, layer.stride)  # pairs, or to torch a word too
+        seen = F.unfold(given[0], *shape)
         self.rows = F.pad(seen.transpose(1, 2).flatten(0, 1), (0, 1), value=1.0)
 
     def compare(self, _: object, __: tuple[Tensor], answer: Tensor) -> None:

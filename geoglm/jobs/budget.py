@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from geoglm.errors import PlanError
 from geoglm.options import SegmentOptions
 from geoglm.registry.package import ModelPackage
 from geoglm.tiling.patch import TileCost
@@ -29,6 +31,9 @@ POINTWISE_BYTES_PX = 48.0
 """The same of one linear classifier a pixel, whose logits are at full resolution."""
 
 SHARD_SIDE = 2048
+
+SQUARE_SIDES = (1024, 512)
+"""Sides of squares that are compared or smoothed, px; whole blocks of the maps."""
 
 
 def budget_of(options: SegmentOptions) -> int:
@@ -53,6 +58,28 @@ def shard_side(options: SegmentOptions) -> int:
 def room_of(options: SegmentOptions, cost: TileCost) -> int:
     """Bytes for all workers."""
     return budget_of(options) - cost.base_bytes
+
+
+def squares_within(memory: int, bytes_px: float, *, workers: int, side_px: int, what: str) -> tuple[int, int]:
+    """How many threads work on squares at the same time, and the side of these: the most threads that fit.
+
+    Args:
+        memory: budget in bytes.
+        bytes_px: what a thread holds for a pixel of its square.
+        workers: threads asked for; 0 for one per core.
+        side_px: side asked for; 0 for the largest of `SQUARE_SIDES` that fits.
+        what: is worked on, for the message.
+
+    Raises:
+        PlanError: not even one thread fits.
+    """
+    room, sides = memory - BASE_BYTES - GDAL_CACHE_BYTES, (side_px,) if side_px else SQUARE_SIDES
+    for count in range(workers or len(os.sched_getaffinity(0)), 0, -1):
+        for side in sides:
+            if count * side**2 * bytes_px <= room:
+                return count, side
+    least = (BASE_BYTES + GDAL_CACHE_BYTES + sides[-1] ** 2 * bytes_px) / 1e6
+    raise PlanError(f"memory {memory / 1e6:.0f} MB is too little; {what} needs {least:.0f} MB")
 
 
 def cost_of(meta: SceneMeta, package: ModelPackage, options: SegmentOptions, *, reduce: int, blend: bool) -> TileCost:

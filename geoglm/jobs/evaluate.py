@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,15 +12,14 @@ from geoglm.errors import GeoglmError, LabelError
 from geoglm.io.evaluation_files import report_folder, write_report
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.labels import Labels, ZoomedLabels, open_labels
-from geoglm.io.remote import without_secrets
 from geoglm.jobs.compare import FileMap, compared, confidence_beside, map_of
+from geoglm.jobs.manifest import made_by
 from geoglm.jobs.notebook.bar import barred
 from geoglm.jobs.planning import make_plan
-from geoglm.jobs.segment import Progress, silent
+from geoglm.jobs.progress import Progress, silent
 from geoglm.options import EvaluateOptions, SegmentOptions, parse_memory, parse_scale
 from geoglm.stats.evaluation import Agreement, Evaluation
 from geoglm.types import SceneMeta
-from geoglm.version import __version__
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -214,5 +211,4 @@ def _facts(paths: Sequence[tuple[Path, Path]], parts: Sequence[Part]) -> dict[st
             if p.path == path
         }
         scenes.append({"path": str(path), "labels": str(labels), "by_resolution": seen})
-    made = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"geoglm": __version__, "made": made, "command": [without_secrets(a) for a in sys.argv], "scenes": scenes}
+    return made_by() | {"scenes": scenes}

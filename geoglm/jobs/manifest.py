@@ -58,6 +58,26 @@ def quick_key(paths: Iterable[Path], facts: Mapping[str, str] | None = None) -> 
     return digest.hexdigest()
 
 
+def made_by() -> dict[str, Any]:
+    """Which geoglm made something, when and by which command, without credentials: the head of every manifest."""
+    return {
+        "geoglm": __version__,
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": [without_secrets(a) for a in sys.argv],
+    }
+
+
+def library_versions(*more: str) -> dict[str, str]:
+    """Versions of `LIBRARIES` and of `more`, of those that are installed."""
+    versions = {}
+    for name in (*LIBRARIES, *more):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
 def describe_run(
     plan: SegmentPlan, scene: SceneRef | None, runtime: str, facts: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
@@ -66,19 +86,10 @@ def describe_run(
     Args:
         facts: what a server says of a scene that is elsewhere.
     """
-    versions = {}
-    for name in LIBRARIES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return {
-        "geoglm": __version__,
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": [without_secrets(a) for a in sys.argv],
+    return made_by() | {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "libraries": versions,
+        "libraries": library_versions(),
         "scene": {
             "path": str(scene) if scene else None,
             **(file_hash(scene) if isinstance(scene, Path) else facts or {}),

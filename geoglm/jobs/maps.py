@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import accumulate
@@ -21,7 +20,7 @@ from geoglm.jobs.plan import SegmentPlan
 from geoglm.stats.area import class_counts
 from geoglm.stitch.doubts import disagreement
 from geoglm.stitch.overviews import halved
-from geoglm.tiling.shards import Shard
+from geoglm.tiling.shards import Shard, cells_meeting
 from geoglm.types import INVALID, LandClass, PixelBox, Scores
 
 OPEN_SHARDS = 64
@@ -124,12 +123,8 @@ class Maps:
 
     def _meeting(self, box: PixelBox) -> Iterator[tuple[PixelBox, ShardParts]]:
         """The shards that a block meets."""
-        rows = range(bisect_right(self._tops, box.top) - 1, bisect_right(self._tops, box.bottom - 1))
-        cols = range(bisect_right(self._lefts, box.left) - 1, bisect_right(self._lefts, box.right - 1))
-        for row in rows:
-            for col in cols:
-                corners = self._tops[row], self._lefts[col], self._tops[row + 1], self._lefts[col + 1]
-                yield PixelBox(*corners), self._parts(row, col)
+        for row, col, shard in cells_meeting(box, self._tops, self._lefts):
+            yield shard, self._parts(row, col)
 
     def _block(self, planes: Sequence[Plane], band: int, place: Place) -> Gathered:
         return gathered(planes[band], place, dict(self._meeting(place.box)))

@@ -1,4 +1,4 @@
-"""What a segmentation says when it is done: where its files lie, and what every class covers."""
+"""What a job says when it is done: where its files lie, and what it found."""
 
 from __future__ import annotations
 
@@ -102,3 +102,23 @@ def class_table(
         for k, c in enumerate(scheme)
     )
     return table, valid
+
+
+@dataclass(frozen=True, slots=True)
+class DatedResult:
+    """Where the results about several dates lie and what they say.
+
+    Args:
+        folder: with all outputs.
+        summary: plain values, as in ``summary.json``.
+        notes: what the user should know.
+    """
+
+    folder: Path
+    summary: dict[str, Any]
+    notes: tuple[str, ...]
+
+    @property
+    def changed_share(self) -> float:
+        """Share of the judged area that has changed, on any date."""
+        return float(self.summary["change"]["changed_share"])

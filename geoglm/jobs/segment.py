@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -39,6 +39,7 @@ from geoglm.jobs.pace import remember
 from geoglm.jobs.paced import LevelNotes, PacedScorer, after_s, remember_after
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.jobs.planning import make_plan
+from geoglm.jobs.progress import Progress, silent
 from geoglm.jobs.readiness import get_ready
 from geoglm.jobs.report.beside import write_beside
 from geoglm.jobs.result import SegmentResult, class_table
@@ -55,16 +56,8 @@ from geoglm.types import Scores
 if TYPE_CHECKING:
     from distributed import Client
 
-Progress = Callable[[str, int, int], None]
-"""Called with the phase, and the pixels done and to do in it."""
-
-
 ROUNDS = 3
 """How often shards that are damaged while the maps are put together are scored again."""
-
-
-def silent(phase: str, done: int, total: int) -> None:
-    """Report nothing."""
 
 
 def default_output(scene: SceneRef) -> Path:

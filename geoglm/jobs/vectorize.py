@@ -18,6 +18,7 @@ from geoglm.io.commit.draft import drafted
 from geoglm.io.polygon_files import SUFFIXES, write_polygons
 from geoglm.io.polygon_table import Legend, PolygonTable
 from geoglm.jobs.ahead import ahead
+from geoglm.jobs.progress import Progress, silent
 from geoglm.options import PolygonOptions
 from geoglm.stats.area import ground_sample_distance, pixel_areas
 from geoglm.stats.lengths import unit_lengths
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
     from geoglm.vector.polygons import Polygons
-
-Progress = Callable[[str, int, int], None]
-"""Called with the phase, and the pixels done and to do in it."""
 
 BLOCK_PX = 1 << 23
 """Pixels taken at a time from maps in memory, about."""
@@ -191,10 +189,6 @@ def load_tracer() -> None:
     pixel = np.zeros((1, 1), np.uint8), np.zeros((1, 1), np.uint8)
     table = PolygonTable(GeoRef(), Legend.of(()), confident=True)
     table.as_arrow(trace([pixel], (1, 1), Ground.of_pixels(1, Affine.identity())))
-
-
-def silent(phase: str, done: int, total: int) -> None:
-    """Report nothing."""
 
 
 def polygon_frame(what: ClassMap, options: PolygonOptions, progress: Progress = silent) -> GeoDataFrame:

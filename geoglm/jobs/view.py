@@ -34,7 +34,7 @@ from geoglm.types import INVALID, PixelBox, Scores
 if TYPE_CHECKING:
     from distributed import Client
 
-xr.register_dataset_accessor("geoglm")(MapAccessor)  # type: ignore[no-untyped-call]
+xr.register_dataset_accessor("geoglm")(MapAccessor)  # type: ignore[no-untyped-call]  # xarray says no types
 
 
 def open_scene(path: str | Path, *, model: str | None = None) -> xr.DataArray:

@@ -92,7 +92,7 @@ Found = tuple[list[Any], list[tuple[Any, int]]]
 def _of_stem(network: nn.Module) -> Iterator[Found]:
     """The first convolution of timm's EfficientNets and MobileNets, where the block after it sums nothing up."""
     for body in (m for m in network.modules() if isinstance(m, EfficientNetFeatures | MobileNetV3Features)):
-        block: Any = body.blocks[0][0]  # type: ignore[index]
+        block: Any = body.blocks[0][0]  # type: ignore[index]  # to torch any attribute may be a tensor
         if type(block) is DepthwiseSeparableConv and not block.has_skip and 0 not in body._stage_out_idx:
             yield from _chain([body.conv_stem, body.bn1, block.conv_dw, block.bn1, block.se, block.conv_pw])
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from geoglm.tiling.grid import Tile, TileGrid
@@ -105,3 +106,14 @@ class ShardLayout:
         for row in range(down):
             for col in range(across):
                 yield self.shard(row, col)
+
+
+def cells_meeting(box: PixelBox, tops: Sequence[int], lefts: Sequence[int]) -> Iterator[tuple[int, int, PixelBox]]:
+    """Row, column and box of the cells of a layout that a box meets.
+
+    Args:
+        tops, lefts: first rows and columns of the cells in order, and where the last ones end.
+    """
+    for row in range(bisect_right(tops, box.top) - 1, bisect_right(tops, box.bottom - 1)):
+        for col in range(bisect_right(lefts, box.left) - 1, bisect_right(lefts, box.right - 1)):
+            yield row, col, PixelBox(tops[row], lefts[col], tops[row + 1], lefts[col + 1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -16,6 +15,7 @@ from geoglm.apps.viewer.raster import Grid, GridRaster
 from geoglm.errors import GeoglmError, OutputError
 from geoglm.io.legend import own_legend
 from geoglm.io.polygon_files import SUFFIXES
+from geoglm.jobs.report.shared import read_json
 from geoglm.registry.catalog import find
 from geoglm.registry.match import match_bands, shown_bands
 from geoglm.types import INVALID, LandClass, PixelBox, SceneMeta
@@ -184,22 +184,23 @@ def _of_folder(folder: Path, before: str, *, scenes: bool) -> Iterator[_Found]:
     if scenes:
         for path, title, bands in _scenes(folder):
             yield _Found(path, f"{before}{title}", "scene", bands, needed=False)
-    for names, kind in ((SHADES, "shade"), (MAPS, "classes")):
+    groups: tuple[tuple[tuple[str, ...], Literal["shade", "classes"]], ...] = ((SHADES, "shade"), (MAPS, "classes"))
+    for names, kind in groups:
         for name in names:
             for path in sorted([*folder.glob(f"{name}.tif"), *folder.glob(f"{name}-*.tif")]):
-                yield _Found(path, f"{before}{path.stem.replace('-', ' ', 1)}", kind)  # type: ignore[arg-type]
+                yield _Found(path, f"{before}{path.stem.replace('-', ' ', 1)}", kind)
 
 
 def _scenes(folder: Path) -> Iterator[tuple[Path, str, tuple[int, ...] | None]]:
     """The scenes of the manifest that are still there, with titles, and their bands where these are told."""
     for path, title in _named(folder):
         if path.is_file():
-            yield path, title, _bands(path, _json(folder / "manifest.json"))
+            yield path, title, _bands(path, read_json(folder / "manifest.json"))
 
 
 def _named(folder: Path) -> list[tuple[Path, str]]:
     """Paths and titles of the scenes that the manifest names."""
-    manifest = _json(folder / "manifest.json")
+    manifest = read_json(folder / "manifest.json")
     dated = manifest.get("scenes") if isinstance(manifest.get("scenes"), list) else []
     told = [(manifest.get(k), k) for k in ("before", "after", "scene")]
     told += [(s, f"scene {s.get('date', '')}") for s in dated or [] if isinstance(s, dict)]
@@ -235,11 +236,3 @@ def _stretch(raster: GridRaster, bands: Sequence[int]) -> tuple[tuple[float, flo
     seen = pixels[:, valid].astype(np.float32)
     low, high = np.percentile(seen, (1, 99), axis=None if raster.meta.dtype == "uint8" else 1)
     return tuple(zip(*(np.broadcast_to(n, len(bands)).tolist() for n in (low, high)), strict=True))
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

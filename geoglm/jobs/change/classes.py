@@ -15,10 +15,11 @@ from geoglm.io.label_colours import label_colours, spread_colour
 from geoglm.io.label_names import place_table, plain
 from geoglm.io.labels import open_labels
 from geoglm.jobs.change.kept import Kept
-from geoglm.jobs.change.maps import NO_CHANGE, Cell, Cells, Progress
+from geoglm.jobs.change.maps import NO_CHANGE, Cell, Cells
 from geoglm.jobs.change.options import ChangeOptions
 from geoglm.jobs.change.threads import Threads
 from geoglm.jobs.manifest import quick_key
+from geoglm.jobs.progress import Progress
 from geoglm.stats.transitions import Judged, TransitionCodes
 from geoglm.types import LandClass
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate, pairwise
@@ -17,6 +16,7 @@ from geoglm.io.journal import ShardParts, Stage
 from geoglm.io.pyramid import Gathered
 from geoglm.stats.area import class_counts
 from geoglm.stats.transitions import Judged, TransitionCodes
+from geoglm.tiling.shards import cells_meeting
 from geoglm.types import INVALID, PixelBox
 
 
@@ -76,12 +76,8 @@ class Blocks:
 
     def _meeting(self, box: PixelBox) -> Iterator[tuple[PixelBox, ShardParts]]:
         """The shards that a box meets."""
-        rows = range(bisect_right(self.tops, box.top) - 1, bisect_right(self.tops, box.bottom - 1))
-        cols = range(bisect_right(self.lefts, box.left) - 1, bisect_right(self.lefts, box.right - 1))
-        for row in rows:
-            for col in cols:
-                corners = self.tops[row], self.lefts[col], self.tops[row + 1], self.lefts[col + 1]
-                yield PixelBox(*corners), self.parts(row, col)
+        for row, col, shard in cells_meeting(box, self.tops, self.lefts):
+            yield shard, self.parts(row, col)
 
     def _opened(self, row: int, col: int) -> ShardParts:
         return self.stage.load_shard(f"{self.prefix}{row:05d}-{col:05d}")

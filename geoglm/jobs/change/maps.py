@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from geoglm.jobs.change.kept import Kept
+from geoglm.jobs.progress import Progress
 from geoglm.types import LandClass, PixelBox
-
-Progress = Callable[[str, int, int], None]
-"""Called with the phase, and the pixels done and to do in it."""
 
 NO_CHANGE = LandClass(0, "no change", "#e4e4e4")
 

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from geoglm.io.journal import Stage
 from geoglm.jobs.change.classes import check_count, transitions_legend
 from geoglm.jobs.change.kept import Kept
-from geoglm.jobs.change.maps import Progress
 from geoglm.jobs.change.options import ChangeOptions
 from geoglm.jobs.change.preflight import Preflight
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.jobs.planning import make_plan
+from geoglm.jobs.progress import Progress
 from geoglm.jobs.scorer import ShardScorer
 from geoglm.jobs.workplace import find_workplace, score_shards
 from geoglm.options import SegmentOptions

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import partial
 from os import sched_getaffinity
 from pathlib import Path
@@ -23,20 +20,22 @@ from geoglm.io.journal import OUTPUTS, DamagedShard, Stage
 from geoglm.io.legend import own_legend
 from geoglm.io.products.product import scene_stem
 from geoglm.io.quicklook import coloured, stretched
-from geoglm.io.remote import Remote, SceneRef, scene_ref, without_secrets
+from geoglm.io.remote import Remote, SceneRef, scene_ref
 from geoglm.io.source import Source
 from geoglm.jobs.budget import peak_memory
 from geoglm.jobs.change.classes import MapsCompared
 from geoglm.jobs.change.kept import Kept
-from geoglm.jobs.change.maps import Comparison, Progress
+from geoglm.jobs.change.maps import Comparison
 from geoglm.jobs.change.modelled import ModelCompared
 from geoglm.jobs.change.options import ChangeOptions, Method
 from geoglm.jobs.change.outputs import SHOWN_PX, ChangeAreas, ChangeMaps, write_matrix, write_picture, write_polygons
 from geoglm.jobs.change.preflight import Preflight, date_of
 from geoglm.jobs.change.spectral import SpectralChange
-from geoglm.jobs.manifest import LIBRARIES, file_hash, quick_key
+from geoglm.jobs.manifest import file_hash, library_versions, made_by, quick_key
 from geoglm.jobs.notebook.bar import barred
+from geoglm.jobs.progress import Progress, silent
 from geoglm.jobs.report.beside import write_beside
+from geoglm.jobs.result import DatedResult
 from geoglm.registry.match import shown_bands
 from geoglm.stats.transitions import TransitionCodes
 from geoglm.types import LandClass
@@ -53,34 +52,16 @@ ROUNDS = 3
 """Times that damaged shards are made again before the disk is given up."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeResult:
-    """Where the results lie and what they say.
+class ChangeResult(DatedResult):
+    """What a comparison of two dates leaves."""
 
-    Args:
-        folder: with all outputs.
-        summary: plain values, as in ``summary.json``.
-        notes: what the user should know.
-    """
-
-    folder: Path
-    summary: dict[str, Any]
-    notes: tuple[str, ...]
+    __slots__ = ()
 
     def _repr_html_(self) -> str:
         """As a notebook shows it."""
         from geoglm.jobs.notebook.shown import change_html
 
         return change_html(self.folder, self.summary)
-
-    @property
-    def changed_share(self) -> float:
-        """Share of the judged area that has changed."""
-        return float(self.summary["change"]["changed_share"])
-
-
-def silent(phase: str, done: int, total: int) -> None:
-    """Report nothing."""
 
 
 def default_output(before: Path, after: Path) -> Path:
@@ -330,18 +311,9 @@ class _Run:
 
     def _manifest(self, facts: dict[str, Any]) -> dict[str, Any]:
         """Everything needed to make the same again."""
-        versions = {}
-        for name in (*LIBRARIES, "scipy"):
-            try:
-                versions[name] = importlib.metadata.version(name)
-            except importlib.metadata.PackageNotFoundError:
-                continue
         scenes = [{"path": str(p) if p else None, **(file_hash(p) if p else {})} for p in self.paths]
-        return {
-            "geoglm": __version__,
-            "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": [without_secrets(a) for a in sys.argv],
-            "libraries": versions,
+        return made_by() | {
+            "libraries": library_versions("scipy"),
             "before": scenes[0],
             "after": scenes[1],
             "method": self.method,

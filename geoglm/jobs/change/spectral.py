@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from geoglm.errors import SceneMismatch
 from geoglm.jobs.change.kept import Kept
-from geoglm.jobs.change.maps import NO_CHANGE, Cell, Cells, Progress
+from geoglm.jobs.change.maps import NO_CHANGE, Cell, Cells
 from geoglm.jobs.change.options import ChangeOptions
 from geoglm.jobs.change.preflight import Preflight
 from geoglm.jobs.change.threads import Threads
+from geoglm.jobs.progress import Progress
 from geoglm.stats.irmad import Alteration, alteration
 from geoglm.stats.loudness import QUIET, levels_of, loudness, unclip
 from geoglm.stats.smoothing import reach_px, smoothed
@@ -131,7 +132,8 @@ class SpectralChange:
 
         def blocks() -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
             for k in range(0, sample[0].shape[1], AT_ONCE_PX):
-                yield tuple(s[:, k : k + AT_ONCE_PX].astype(np.float64) for s in sample)  # type: ignore[misc]
+                first, second = (s[:, k : k + AT_ONCE_PX].astype(np.float64) for s in sample)
+                yield first, second
 
         try:
             return alteration(blocks)

@@ -7,15 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from os import sched_getaffinity
 from typing import Any, Self, TypeVar
 
-from geoglm.errors import PlanError
-from geoglm.jobs.budget import BASE_BYTES, GDAL_CACHE_BYTES
+from geoglm.jobs.budget import squares_within
 from geoglm.jobs.change.options import ChangeOptions
-
-SIDES_PX = (1024, 512)
-"""Sides of squares, the largest that fits is taken; whole blocks of the maps."""
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -40,15 +35,8 @@ class Threads:
         Raises:
             PlanError: not even one fits.
         """
-        room = options.memory - BASE_BYTES - GDAL_CACHE_BYTES
-        workers = options.workers or len(sched_getaffinity(0))
-        sides = (options.block_px,) if options.block_px else SIDES_PX
-        for count in range(workers, 0, -1):
-            for side in sides:
-                if count * side**2 * bytes_px <= room:
-                    return cls(count, side)
-        least = (BASE_BYTES + GDAL_CACHE_BYTES + sides[-1] ** 2 * bytes_px) / 1e6
-        raise PlanError(f"memory {options.memory / 1e6:.0f} MB is too little; this pair needs {least:.0f} MB")
+        asked = {"workers": options.workers, "side_px": options.block_px}
+        return cls(*squares_within(options.memory, bytes_px, **asked, what="this pair"))
 
     def map(self, items: Sequence[Item], work: Callable[[Item], Made]) -> list[Made]:
         """What `work` makes of every item, in their order."""

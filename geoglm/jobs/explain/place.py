@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +14,10 @@ from geoglm.jobs.explain.context import context_maps
 from geoglm.jobs.explain.lens import Floats, Lens
 from geoglm.jobs.explain.options import ExplainOptions
 from geoglm.jobs.explain.record import Change, Explanation, Verdict
+from geoglm.jobs.progress import Progress
 from geoglm.stats.explain.flip import nearest_flip
 from geoglm.stats.explain.shapley import Shapley, shapley
 from geoglm.types import INVALID
-
-Progress = Callable[[str, int, int], None]
 
 CELLS = 16
 """Squares along the longer side of the window that are covered in turn, unless their side is given."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,22 +12,19 @@ from geoglm.io.explain.target import Target, point_target, polygon_target
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.journal import OUTPUTS, Stage
 from geoglm.io.products.product import scene_stem
-from geoglm.io.remote import Remote, SceneRef, scene_ref, without_secrets
+from geoglm.io.remote import Remote, SceneRef, scene_ref
 from geoglm.io.source import Source
 from geoglm.jobs.explain.options import ExplainOptions
 from geoglm.jobs.explain.outputs import draw_place, draw_scene
-from geoglm.jobs.explain.place import Progress, explain_place
+from geoglm.jobs.explain.place import explain_place
 from geoglm.jobs.explain.record import Explanation, Importance
 from geoglm.jobs.explain.scene import explain_scene
+from geoglm.jobs.manifest import made_by
 from geoglm.jobs.notebook.bar import barred
-from geoglm.version import __version__
+from geoglm.jobs.progress import Progress, silent
 
 if TYPE_CHECKING:
     import xarray as xr
-
-
-def silent(phase: str, done: int, total: int) -> None:
-    """Report nothing."""
 
 
 def default_output(scene: SceneRef) -> Path:
@@ -146,12 +141,4 @@ def _write(stage: Stage, found: Explanation | Importance, source: Source) -> Non
         draw_scene(drafts, found, source)
     text = json.dumps(found.as_dict(), indent=2, ensure_ascii=False) + "\n"
     (drafts / "explanation.json").write_text(text, encoding="utf-8")
-    stage.commit(
-        {
-            "geoglm": __version__,
-            "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "command": [without_secrets(a) for a in sys.argv],
-            "scene": found.scene,
-            "model": found.model,
-        }
-    )
+    stage.commit(made_by() | {"scene": found.scene, "model": found.model})

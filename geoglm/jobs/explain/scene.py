@@ -13,11 +13,11 @@ from geoglm.infer.runtime import Runtime
 from geoglm.io.source import Source, read_padded
 from geoglm.jobs.executors import run_shards
 from geoglm.jobs.explain.options import ExplainOptions
-from geoglm.jobs.explain.place import Progress
 from geoglm.jobs.explain.record import Importance
 from geoglm.jobs.network import runtime_of
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.jobs.planning import make_plan
+from geoglm.jobs.progress import Progress
 from geoglm.pixels.scale import network_dtype
 from geoglm.tiling.grid import Tile
 from geoglm.tiling.place import Frame

@@ -49,9 +49,9 @@ class Bar:
         from IPython.display import HTML, display
 
         if self._display is None:
-            self._display = display(HTML(html), display_id=True)  # type: ignore[no-untyped-call]
+            self._display = display(HTML(html), display_id=True)  # type: ignore[no-untyped-call]  # IPython has none
         else:
-            self._display.update(HTML(html))  # type: ignore[no-untyped-call]
+            self._display.update(HTML(html))  # type: ignore[no-untyped-call]  # IPython has none
 
     def close(self) -> None:
         """Take it away."""
@@ -83,7 +83,7 @@ def barred(run: Callable[P, R]) -> Callable[P, R]:
             return run(*args, **kwargs)
         bar = Bar()
         try:
-            return run(*args, **kwargs, progress=bar)  # type: ignore[arg-type]
+            return run(*args, **kwargs, progress=bar)  # type: ignore[arg-type]  # `P` cannot say that it takes one
         finally:
             bar.close()
 

@@ -6,7 +6,6 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,13 @@ from geoglm.io.cog import array_blocks, write_cog
 from geoglm.io.journal import Stage
 from geoglm.io.scratch import scratch_array
 from geoglm.io.style_files import style_classes, style_percent
+from geoglm.jobs.manifest import made_by
 from geoglm.jobs.maps import UNITS, layers_of
 from geoglm.jobs.notebook.bar import computing
 from geoglm.jobs.report.beside import write_beside
 from geoglm.jobs.result import SegmentResult, class_table
 from geoglm.stats.area import class_counts
 from geoglm.types import INVALID, GeoRef, LandClass
-from geoglm.version import __version__
 
 
 def save(maps: xr.Dataset, legend: Sequence[LandClass], georef: GeoRef, folder: Path, *, report: bool) -> SegmentResult:
@@ -78,9 +77,7 @@ def _percent(share: NDArray[np.float32]) -> NDArray[np.uint8]:
 def _manifest(maps: xr.Dataset) -> dict[str, Any]:
     """What the maps say of where they come from."""
     told = maps.attrs
-    return {
-        "geoglm": __version__,
-        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+    return made_by() | {
         "command": sys.argv[:1],
         "scene": {"path": told.get("path") or told.get("scene")},
         "model": {k: told.get(a) for k, a in (("name", "model"), ("version", "model_version"))},

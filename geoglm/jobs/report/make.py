@@ -56,7 +56,7 @@ def report_page(
         manifest: None for ``manifest.json`` in `folder`.
         scene: how it looks; None to look at it where the manifest says that it lies.
     """
-    summary, written = read_json(folder, ("summary.json", "manifest.json"))
+    summary, written = (read_json(folder / n) for n in ("summary.json", "manifest.json"))
     manifest = written if manifest is None else manifest
     for fits, told in KINDS:
         if fits(summary):

@@ -41,7 +41,7 @@ def notes(summary: Values) -> Section:
 def accuracy(folder: Path) -> Iterator[Section]:
     """Every assessment (`geoglm assess -o`) that lies in the folder."""
     for path in sorted(folder.glob("*.json")):
-        found = _json(path)
+        found = read_json(path)
         if isinstance(found.get("overall_accuracy"), dict) and "error_matrix" in found:
             yield Section("Accuracy and areas by a sample", _assessed(found, path.name))
 
@@ -140,12 +140,8 @@ def amount(value: float | None) -> str:
     )
 
 
-def read_json(folder: Path, names: Sequence[str]) -> list[Values]:
-    """The JSON files of a folder by name."""
-    return [_json(folder / n) for n in names]
-
-
-def _json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty where there is none."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

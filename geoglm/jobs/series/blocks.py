@@ -6,16 +6,11 @@ import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from os import sched_getaffinity
 from typing import Self
 
-from geoglm.errors import PlanError
-from geoglm.jobs.budget import BASE_BYTES, GDAL_CACHE_BYTES
+from geoglm.jobs.budget import squares_within
 from geoglm.jobs.stopping import in_hand, patiently
 from geoglm.types import PixelBox
-
-SIDES_PX = (1024, 512)
-"""Sides of blocks, the largest that fits is taken; whole blocks of the maps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +38,7 @@ class Blocks:
         Raises:
             PlanError: not even one fits.
         """
-        room, sides = memory - BASE_BYTES - GDAL_CACHE_BYTES, (side_px,) if side_px else SIDES_PX
-        for count in range(workers or len(sched_getaffinity(0)), 0, -1):
-            for side in sides:
-                if count * side**2 * bytes_px <= room:
-                    return cls(count, side)
-        least = (BASE_BYTES + GDAL_CACHE_BYTES + sides[-1] ** 2 * bytes_px) / 1e6
-        raise PlanError(f"memory {memory / 1e6:.0f} MB is too little; this series needs {least:.0f} MB")
+        return cls(*squares_within(memory, bytes_px, workers=workers, side_px=side_px, what="this series"))
 
     def run(
         self, blocks: Sequence[PixelBox], work: Callable[[PixelBox], None], progress: Callable[[int, int], None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from geoglm.io.series.days import stated
 from geoglm.io.series.stack import Stack
 from geoglm.jobs.manifest import quick_key
 from geoglm.jobs.notebook.bar import barred
+from geoglm.jobs.progress import Progress, silent
 from geoglm.jobs.report.beside import write_beside
-from geoglm.jobs.segment import Progress, silent
+from geoglm.jobs.result import DatedResult
 from geoglm.jobs.series.areas import SeriesAreas
 from geoglm.jobs.series.blocks import Blocks
 from geoglm.jobs.series.manifest import describe_series
@@ -40,30 +41,16 @@ HELD, RESAMPLED = 24, 9
 """Bytes that a block holds for a pixel: of each date besides a byte for each class, and of a class while it is read."""
 
 
-@dataclass(frozen=True, slots=True)
-class SeriesResult:
-    """Where the results lie and what they say.
+class SeriesResult(DatedResult):
+    """What a series leaves."""
 
-    Args:
-        folder: with all outputs.
-        summary: plain values, as in ``summary.json``.
-        notes: what the user should know.
-    """
-
-    folder: Path
-    summary: dict[str, Any]
-    notes: tuple[str, ...]
+    __slots__ = ()
 
     def _repr_html_(self) -> str:
         """As a notebook shows it."""
         from geoglm.jobs.notebook.shown import series_html
 
         return series_html(self.folder, self.summary)
-
-    @property
-    def changed_share(self) -> float:
-        """Share of the judged area that changed on any date."""
-        return float(self.summary["change"]["changed_share"])
 
 
 def default_output(scenes: Sequence[str | SceneRef]) -> Path:

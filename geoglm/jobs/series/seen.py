@@ -22,7 +22,8 @@ from geoglm.io.source import Source
 from geoglm.jobs.manifest import file_hash, quick_key
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.jobs.planning import make_plan
-from geoglm.jobs.segment import Progress, segment_file
+from geoglm.jobs.progress import Progress
+from geoglm.jobs.segment import segment_file
 from geoglm.jobs.series.scenes import Dated
 from geoglm.options import SegmentOptions
 from geoglm.stats.series.evidence import Evidence, Labelled, Probabilities

@@ -1,7 +1,11 @@
 """What GDAL does not survive is met in a helper process, and told in a line."""
 
+import fcntl
 import os
 import signal
+import subprocess
+import sys
+import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -32,39 +36,53 @@ def blank(path: Path, side: int, tile: int, **more: object) -> Path:
 
 
 @pytest.fixture
-def stopped(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A helper of its own, that stands still; its number."""
+def stopped(monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[bytes]]:
+    """A helper of its own, that stands still."""
     own = probe.Helper()
     monkeypatch.setattr("geoglm.io.guard.raster.helper", own)
     own.begin()
     assert own._process is not None
     os.kill(own._process.pid, signal.SIGSTOP)
-    yield own._process.pid
+    yield own._process
     own.end()
 
 
-def test_a_crash_is_one_line_and_the_next_file_is_tried_anew(scene: Path, stopped: int) -> None:
-    def crash() -> None:
-        time.sleep(0.1)
-        os.kill(stopped, signal.SIGSEGV)
-        os.kill(stopped, signal.SIGCONT)
+def dies_of(signal_number: int, helper: subprocess.Popen[bytes]) -> None:
+    """Have a helper that stands still die once it is asked: one that is found dead is replaced before."""
+    requests = helper.stdin
+    assert requests is not None
 
-    threading.Thread(target=crash).start()
+    def asked() -> bool:
+        unread = fcntl.ioctl(requests, termios.FIONREAD, bytes(4))
+        return int.from_bytes(unread, sys.byteorder) > 0
+
+    def die() -> None:
+        while not asked():
+            time.sleep(0.01)
+        helper.send_signal(signal_number)
+        helper.send_signal(signal.SIGCONT)
+
+    threading.Thread(target=die).start()
+
+
+def test_a_crash_is_one_line_and_the_next_file_is_tried_anew(scene: Path, stopped: subprocess.Popen[bytes]) -> None:
+    dies_of(signal.SIGSEGV, stopped)
     with pytest.raises(FileRefused, match=r"GDAL crashed on it .signal 11."):
         RasterFile(scene)
     assert RasterFile(scene).meta.box.shape == (40, 50)
 
 
-def test_what_takes_too_long_is_given_up(scene: Path, stopped: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert stopped
+def test_what_takes_too_long_is_given_up(
+    scene: Path, stopped: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert stopped.poll() is None
     monkeypatch.setattr(probe, "PATIENCE_S", 0.2)
     with pytest.raises(FileRefused, match="did not come to an end"):
         RasterFile(scene)
 
 
-def test_what_takes_too_much_of_the_processor_is_given_up(scene: Path, stopped: int) -> None:
-    os.kill(stopped, signal.SIGXCPU)
-    os.kill(stopped, signal.SIGCONT)
+def test_what_takes_too_much_of_the_processor_is_given_up(scene: Path, stopped: subprocess.Popen[bytes]) -> None:
+    dies_of(signal.SIGXCPU, stopped)
     with pytest.raises(FileRefused, match="within 30 s of processor time"):
         RasterFile(scene)
 

@@ -27,11 +27,6 @@ SPEC = SegmenterSpec("separable-8", bands=3, classes=3, depth=2, width=32)
 TILING = {"stride": 4, "tileable": True, "halo": 32, "exact_halo": 96}
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     card = card_for(SPEC, **{"geoglm:tiling": TILING, "geoglm:metrics": {"miou": 1.0}})
