@@ -104,7 +104,11 @@ class Stage:
         ours = self._earlier()
         for path in sorted(self.output.iterdir()):
             if is_output(path.name) and path.name not in ours and path.is_file():
-                raise OutputError(f"{path}: is there already and not of geoglm's making; choose another -o")
+                if self.record.exists() and Move.read(self.record) is None:
+                    why = f"perhaps of an interrupted run, whose record is damaged: delete it and {self.record}, or"
+                else:
+                    why = "not of geoglm's making;"
+                raise OutputError(f"{path}: is there already and {why} choose another -o")
 
     def _prepare(self) -> None:
         """Complete what a killed run was moving; keep shards of the same key, drop all else."""

@@ -37,10 +37,12 @@ def held(folder: Path, output: Path) -> Iterator[None]:
 def _locked(folder: Path, output: Path) -> int:
     path = folder / LOCK
     for _ in range(TRIES):
-        folder.mkdir(parents=True, exist_ok=True)
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except FileNotFoundError:
+        except (FileNotFoundError, FileExistsError):
+            if folder.exists() and not folder.is_dir():
+                raise
             continue  # the run before has just finished and taken its folder away
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -8,6 +8,7 @@ that is killed in between is completed by the next from that record.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Collection
@@ -37,11 +38,18 @@ class Move:
     def read(cls, record: Path) -> Move | None:
         """The one in a record; None where there is none, or a damaged one."""
         try:
-            told = json.loads(record.read_text(encoding="utf-8"))
-            brings = {str(k): str(v) for k, v in told["brings"].items()}
-            return cls(brings, tuple(map(str, told["clears"])))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            checksum, _, text = record.read_bytes().partition(b"\n")
+        except OSError:
             return None
+        if checksum != _checksum(text):
+            return None
+        told = json.loads(text)
+        return cls(told["brings"], tuple(told["clears"]))
+
+    def write(self, record: Path) -> None:
+        """Write it down, under a checksum."""
+        text = json.dumps(asdict(self)).encode()
+        write_whole(record, _checksum(text) + b"\n" + text)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -78,6 +86,10 @@ class Move:
         return all(sound(*entry) for entry in self.brings.items())
 
 
+def _checksum(text: bytes) -> bytes:
+    return hashlib.sha256(text).hexdigest().encode()
+
+
 def publish(
     drafts: Path, output: Path, record: Path, *, earlier: Collection[str], hashes: Callable[[], dict[str, str]]
 ) -> None:
@@ -92,7 +104,7 @@ def publish(
         sync_folder(output.parent)
         return
     move = Move(hashes(), tuple(earlier))
-    write_whole(record, json.dumps(asdict(move)))
+    move.write(record)
     move.carry_out(drafts, output)
     record.unlink()
 

@@ -14,7 +14,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from geoglm.errors import OutputError
 from geoglm.io.commit import exchange as exchanging
+from geoglm.io.commit.publish import Move
 from geoglm.io.journal import DamagedShard, Stage
 
 SHARDS = 4
@@ -87,6 +89,10 @@ class Runs(RuleBasedStateMachine):
             try:
                 work(self.output, key)
             except Killed:
+                return
+            except OutputError as refused:  # nothing else tells whose the files there are
+                assert "record is damaged" in str(refused)
+                assert Move.read(self.stage / "moving.json") is None
                 return
         assert self.told() == key
         assert not self.stage.exists()
