@@ -51,8 +51,7 @@ floors: $(READY)
 	$(BIN)/lint-imports
 
 unit: $(READY)
-	$(BIN)/python -m pytest --ignore=tests/jobs/test_stopping.py
-	$(BIN)/python -m pytest tests/jobs/test_stopping.py
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

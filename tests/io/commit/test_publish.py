@@ -152,6 +152,29 @@ def test_a_file_of_somebody_else_is_refused_even_after_a_killed_run(tmp_path: Pa
     assert (out / "classes.tif").read_text() == "mine"
 
 
+def test_a_damaged_record_is_named_with_the_way_out(
+    tmp_path: Path, dying: Callable[[int], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.txt").write_text("keep me")
+    commit(tmp_path, "old")
+    stage = Stage(tmp_path, "new")
+    for last in range(100):
+        dying(last)
+        with pytest.raises(Killed):
+            commit(tmp_path, "new")
+        rest(monkeypatch)
+        if told(tmp_path) is None:
+            break
+    whole = stage.record.read_bytes()
+    stage.record.write_bytes(whole.replace(b"summary", b"mine.tx"))
+    with pytest.raises(OutputError, match=r"record is damaged: delete it and .*moving.json, or choose another"):
+        commit(tmp_path, "new")
+    assert (tmp_path / "mine.txt").read_text() == "keep me"
+    stage.record.write_bytes(whole)
+    commit(tmp_path, "new")
+    assert told(tmp_path) == "new"
+
+
 def test_two_folders_change_places(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
