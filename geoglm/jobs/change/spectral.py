@@ -2,7 +2,8 @@
 
 The square root of the alteration statistic, cut off at three times what chance explains (beyond that it tells how
 large a change is, not whether there is one), is smoothed over a pixel and split in two by Otsu's threshold. Where one
-of the dates has been resampled both are smoothed a little first, since the resampled one has lost its sharpness.
+of the dates has been resampled both are softened a little before they are compared, since the resampled one has lost
+its sharpness; what chance explains is still that of the dates as they are, or less noise would make more change.
 """
 
 from __future__ import annotations
@@ -102,9 +103,10 @@ class SpectralChange:
         levels.keep(cell, *levels_of(even, valid[inner], levels.top))
 
     def _pixels(self, box: PixelBox, reach: int, found: Alteration | None = None) -> Pixels:
-        """Both dates ``(band, y, x)`` of `box` and `reach` px around it as far as there is any, softened where needed,
-        and where both have data. With the transformation `found`, 8-bit data are unclipped by it."""
-        soft = reach_px(self.softened) if self.softened else 0
+        """Both dates ``(band, y, x)`` of `box` and `reach` px around it as far as there is any, and where both have
+        data. With the transformation `found` they are softened where needed, and 8-bit data unclipped by it."""
+        softened = self.softened if found is not None else 0.0
+        soft = reach_px(softened) if softened else 0
         wide = _grown(box, reach + soft, self.scene)
         before, here = self.ready.pair.before.read(wide, self.ready.bands[0])
         after, there = self.ready.pair.after.read(wide, self.ready.bands[1])
@@ -113,7 +115,7 @@ class SpectralChange:
         if found is not None and self.full is not None:
             unclip(first, second, found, self.full)
         if soft:
-            first, second = (smoothed(d, both, self.softened) for d in (first, second))
+            first, second = (smoothed(d, both, softened) for d in (first, second))
         return first[:, *inner], second[:, *inner], both[inner]
 
     def _alteration(self) -> Alteration:

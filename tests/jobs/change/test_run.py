@@ -171,6 +171,26 @@ def test_another_grid_crs_and_extent_give_the_answer_of_the_aligned_pair(tmp_pat
         assert file.transform == UTM @ Affine.translation(100, 60)
 
 
+def test_a_noisy_pair_of_dates_gives_no_more_change_on_another_grid(tmp_path: Path) -> None:
+    """Two real dates, one of them brought into the zone beside: away from edges no pixel differs."""
+    from rasterio.vrt import WarpedVRT
+    from rasterio.warp import Resampling
+    from scipy.ndimage import binary_dilation, binary_erosion
+
+    before, after = sorted(SAMPLES.glob("colorado-*.tif"))
+    with rasterio.open(after) as file, WarpedVRT(file, crs="EPSG:32612", resampling=Resampling.cubic) as warped:
+        profile = {k: warped.profile[k] for k in ("count", "dtype", "width", "height", "crs", "transform", "nodata")}
+        with rasterio.open(tmp_path / "after.tif", "w", driver="GTiff", **profile) as other:
+            other.write(warped.read())
+    aligned = judged(change(before, after, tmp_path / "aligned", method="spectral", vectors="none"))
+    moved = judged(change(before, tmp_path / "after.tif", tmp_path / "moved", method="spectral", vectors="none"))
+    both, there = (aligned != 255) & (moved != 255), aligned == 1
+    edge = binary_dilation(there, iterations=2) & ~binary_erosion(there, iterations=2)
+    assert both.mean() > 0.95
+    assert there.any()
+    assert not ((moved == 1) != there)[both & ~edge].any()
+
+
 def test_the_command_says_what_it_found_and_refuses_in_a_line(tmp_path: Path, scene: np.ndarray) -> None:
     changed, _ = pasted(scene)
     a, b = write_scene(tmp_path / "20190501.tif", scene), write_scene(tmp_path / "2024-12-24.tif", changed)
