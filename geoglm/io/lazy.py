@@ -12,6 +12,7 @@ import xarray as xr
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
+from pyproj.exceptions import CRSError
 
 from geoglm.errors import SceneMismatch
 from geoglm.io.source import Source
@@ -98,11 +99,16 @@ def georef_of(array: xr.DataArray) -> GeoRef:
     """Where an array lies, from its coordinates where it has any, so that a slice lies right.
 
     Raises:
-        SceneMismatch: the coordinates are not evenly spaced.
+        SceneMismatch: the coordinates are not evenly spaced, or the CRS is none.
     """
     reference = array.coords["spatial_ref"].attrs if "spatial_ref" in array.coords else {}
     wkt = reference.get("crs_wkt") or reference.get("spatial_ref")
-    crs = wkt or (CRS.from_user_input(array.attrs["crs"]).to_wkt() if array.attrs.get("crs") else None)
+    given = wkt or array.attrs.get("crs")
+    try:
+        crs = CRS.from_user_input(given).to_wkt() if given else None
+    except CRSError as error:
+        raise SceneMismatch(f"the CRS {str(given)[:60]!r} of the scene is none; write it as EPSG:4326") from error
+    crs = wkt or crs  # as it was written
     whole = None
     if "GeoTransform" in reference:
         whole = Affine.from_gdal(*(float(v) for v in str(reference["GeoTransform"]).split()))
@@ -150,6 +156,23 @@ def _axis(array: xr.DataArray, axis: str, step: float | None) -> tuple[float, fl
     return float(values[0]) - even / 2, even
 
 
+def _band_names(array: xr.DataArray) -> tuple[str, ...]:
+    """The names in the ``band`` coordinate; of bands with numbers those in ``long_name``, where rioxarray puts them."""
+    unnamed = array.attrs.get("unnamed_bands", [])
+    told = array.attrs.get("long_name")
+    listed = ["" if name is None else str(name) for name in told] if isinstance(told, list | tuple) else []
+    given = array.coords["band"].values.tolist() if "band" in array.coords else range(1, array.sizes["band"] + 1)
+
+    def name(place: int, band: object) -> str:
+        if place in unnamed:
+            return ""
+        if not str(band).isdecimal():
+            return str(band)
+        return listed[int(str(band)) - 1] if 0 < int(str(band)) <= len(listed) else ""
+
+    return tuple(name(k, band) for k, band in enumerate(given))
+
+
 class DataArrayScene:
     """A ``(band, y, x)`` DataArray as a source, read and computed box by box.
 
@@ -167,14 +190,12 @@ class DataArrayScene:
         count, height, width = array.shape
         nodata = array.attrs.get("nodata", array.attrs.get("_FillValue"))
         several = list(nodata) if isinstance(nodata, list | tuple | np.ndarray) else [nodata] * count
-        unnamed = array.attrs.get("unnamed_bands", [])
-        names = [str(b) for b in array.coords["band"].values] if "band" in array.coords else [""] * count
         self.meta = SceneMeta(
             name=str(array.name or "scene"),
             height=height,
             width=width,
             dtype=str(array.dtype),
-            bands=tuple("" if k in unnamed or name.isdecimal() else name for k, name in enumerate(names)),
+            bands=_band_names(array),
             nodata=tuple(None if n is None else float(n) for n in several),
             gsd=ground_sample_distance(georef, height, width),
             georef=georef,

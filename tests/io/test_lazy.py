@@ -3,7 +3,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rioxarray  # noqa: F401  # the independent reader
+import rasterio
+import rioxarray  # the independent reader
+import xarray as xr
 from affine import Affine
 
 import geoglm
@@ -35,6 +37,21 @@ def test_an_array_says_the_same_as_its_file(make_scene: Callable[..., Path], tra
     assert (array.meta.nodata, array.meta.dtype, array.meta.bands) == (file.meta.nodata, "uint8", file.meta.bands)
     ours, theirs = array.read(array.meta.box, [0, 2]), file.read(file.meta.box, [0, 2])
     assert all((a == b).all() for a, b in zip(ours, theirs, strict=True))
+
+
+@pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # rioxarray's own
+def test_names_of_bands_are_found_where_rioxarray_puts_them(make_scene: Callable[..., Path]) -> None:
+    path = make_scene()
+    with rasterio.open(path, "r+") as file:
+        file.descriptions = ("blue", "green", "red")
+    scene = rioxarray.open_rasterio(path)
+    assert isinstance(scene, xr.DataArray)
+    assert DataArrayScene(scene).meta.bands == ("blue", "green", "red")
+    assert DataArrayScene(scene.sel(band=[3, 1])).meta.bands == ("red", "blue")
+    scene.attrs["long_name"] = ("blue", None, "red")
+    assert DataArrayScene(scene).meta.bands == ("blue", "", "red")
+    del scene.attrs["long_name"]
+    assert DataArrayScene(scene).meta.bands == ("", "", "")
 
 
 def test_a_slice_lies_where_it_lies(make_scene: Callable[..., Path]) -> None:
@@ -93,3 +110,13 @@ def test_chunks_are_the_shards_planned_for_a_model(make_scene: Callable[..., Pat
     assert scene.chunks is not None
     assert scene.chunks[1:] == result.classes.chunks
     assert np.prod([len(c) for c in result.classes.chunks or ()]) >= 1
+
+
+def test_a_crs_that_is_none_is_refused_in_a_line(make_scene: Callable[..., Path]) -> None:
+    scene = geoglm.open_scene(make_scene())
+    bare = scene.drop_vars("spatial_ref").assign_attrs(crs="EPSG:99999")
+    with pytest.raises(SceneMismatch, match=r"'EPSG:99999' of the scene is none"):
+        DataArrayScene(bare)
+    scene.spatial_ref.attrs.update(crs_wkt="PROJCS[nonsense")
+    with pytest.raises(SceneMismatch, match="nonsense"):
+        DataArrayScene(scene)
