@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from notebook_page import notebook_page
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
@@ -22,6 +23,19 @@ ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 SIZE = {"width": 1180, "height": 720}
 MOST_BYTES = 300_000
+NOTEBOOKS = {
+    "notebook-result": (
+        'import geoglm\n\nresult = geoglm.segment("dutch-river.tif")\nresult.geoglm.plot();',
+        "result.geoglm.areas().round(2)",
+    ),
+    "notebook-shown": (
+        "import geoglm\nimport xarray\n\nxarray.set_options(display_expand_attrs=False);",
+        'scene = geoglm.open_scene("dutch-river.tif")\nscene',
+        "result = geoglm.segment(scene)\nresult",
+        'geoglm.load_model("aerial-landcover")',
+    ),
+}
+"""Cells of notebooks that are run beside the samples."""
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
 
@@ -49,6 +63,10 @@ def main(chromium: str) -> None:
         page = browser.new_page(viewport={"width": 1000, "height": 1760}, device_scale_factor=0.75)
         page.goto((land / "report.html").as_uri())
         _save(page, "report")
+        for name, cells in NOTEBOOKS.items():
+            page = browser.new_page(viewport={"width": 1000, "height": 100})
+            page.set_content(notebook_page(cells, samples).replace(f"{ROOT}/", ""))
+            _save(page, name, whole=True)
         browser.close()
 
 
@@ -71,11 +89,12 @@ def _compared(page: Page) -> None:
     page.keyboard.press("-")
 
 
-def _save(page: Page, name: str) -> None:
-    """What is on screen as a PNG of few colours, so few that it is small enough."""
-    image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    for colours in (256, 128, 64, 32):
-        image.quantize(colours, dither=Image.Dither.NONE).save(IMAGES / f"{name}.png", optimize=True)
+def _save(page: Page, name: str, *, whole: bool = False) -> None:
+    """What is on screen, or the whole page, as a PNG of so few colours that it is small enough."""
+    image = Image.open(io.BytesIO(page.screenshot(full_page=whole))).convert("RGB")
+    for colours in (0, 256, 128, 64, 32):
+        fewer = image.quantize(colours, dither=Image.Dither.NONE) if colours else image
+        fewer.save(IMAGES / f"{name}.png", optimize=True)
         if (IMAGES / f"{name}.png").stat().st_size <= MOST_BYTES:
             break
 
