@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -56,7 +57,8 @@ class RasterFile:
     Raises:
         SceneNotFound, SceneUnreadable, SceneUnreachable: there is no file, or it is no raster or cut short.
         FileRefused: it might do harm.
-        SceneMismatch: it is to be resampled and has no transform and CRS to do it with.
+        SceneMismatch: it is to be resampled and has no transform and CRS to do it with, or a band of light counts as
+            alpha.
     """
 
     def __init__(
@@ -86,6 +88,8 @@ class RasterFile:
                 (k for k, kind in zip(dataset.indexes, dataset.colorinterp, strict=True) if kind == ColorInterp.alpha),
                 None,
             )
+            if self._alpha is not None:
+                _check_alpha(path, self._alpha, dataset.descriptions[self._alpha - 1])
             self._has_mask = MaskFlags.per_dataset in dataset.mask_flag_enums[0] and self._alpha is None
             self.meta = self._describe(dataset)
             if isinstance(path, Path) and path.is_file():
@@ -250,6 +254,19 @@ def _readable(path: SceneRef) -> Iterator[None]:
             raise unreachable(path, str(cause)) from error
         told = str(cause).replace(f"{path.absolute()}", "it").replace(f"{path}", "it").replace("'it'", "it")
         raise SceneUnreadable(path, told) from error
+
+
+def _check_alpha(path: SceneRef, number: int, described: str | None) -> None:
+    """Refuse a fourth band of light that is marked as alpha, as GDAL marks it unless told otherwise.
+
+    Raises:
+        SceneMismatch: dark ground would count as no data, and nothing would say so.
+    """
+    if described and re.search(r"\b(red|green|blue|nir|swir|b\d)|infra", described, re.IGNORECASE):
+        raise SceneMismatch(
+            f"{path}: band {number} is called {described} and marked as alpha, so that its zeros would be no data; "
+            f"gdal_edit.py -colorinterp_{number} undefined makes it a band like the others"
+        )
 
 
 def _check_length(path: SceneRef, dataset: Any, size: int | None) -> None:

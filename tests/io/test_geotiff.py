@@ -50,6 +50,23 @@ def test_an_alpha_band_is_a_mask_and_no_band(tmp_path: Path) -> None:
     assert valid[10:].all()
 
 
+def test_a_band_of_light_that_is_marked_as_alpha_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    path = write_scene(tmp_path / "rgbn.tif", np.full((4, 40, 50), 9, np.uint8))
+    with rasterio.open(path, "r+") as file:
+        assert file.colorinterp[3] == ColorInterp.alpha  # by GDAL itself, of four bands of bytes
+        file.descriptions = ("Red", "Green", "Blue", "Near Infrared")
+    with pytest.raises(SceneMismatch, match=r"band 4 is called Near Infrared and marked as alpha.*-colorinterp_4"):
+        RasterFile(path)
+    with rasterio.open(path, "r+") as file:  # what gdal_edit.py does
+        file.colorinterp = (*file.colorinterp[:3], ColorInterp.undefined)
+    assert RasterFile(path).meta.bands == ("Red", "Green", "Blue", "Near Infrared")
+    assert RasterFile(path).meta.mask == ()
+    with rasterio.open(path, "r+") as file:
+        file.colorinterp = (*file.colorinterp[:3], ColorInterp.alpha)
+        file.descriptions = ("Band_1", "Band_2", "Band_3", "Band_4")
+    assert RasterFile(path).meta.mask == ("alpha",)
+
+
 def test_a_mask_beside_the_pixels_counts(make_scene: Callable[..., Path]) -> None:
     path = make_scene()
     mask = np.full((40, 50), 255, np.uint8)
