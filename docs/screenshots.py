@@ -60,7 +60,7 @@ def main(chromium: str) -> None:
                 act(page)
                 page.wait_for_timeout(1500)
                 _save(page, name)
-        page = browser.new_page(viewport={"width": 1000, "height": 1760}, device_scale_factor=0.75)
+        page = browser.new_page(viewport={"width": 1000, "height": 1480}, device_scale_factor=0.75)
         page.goto((land / "report.html").as_uri())
         _save(page, "report")
         for name, cells in NOTEBOOKS.items():

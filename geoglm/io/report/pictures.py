@@ -54,10 +54,14 @@ def file_picture(path: Path, caption: str) -> Picture:
 
 
 def _address(pixels: NDArray[np.uint8], form: str) -> str:
-    """``(y, x, 3)`` bytes as a ``data:`` address; smaller and smaller until there is room."""
+    """``(y, x, 3)`` bytes as a ``data:`` address; smaller and smaller until there is room.
+
+    Few pixels are made larger by a whole number, so that a browser does not blur them.
+    """
     from PIL import Image
 
-    image = Image.fromarray(pixels)
+    times = max(1, SIDE_PX // max(pixels.shape[:2]))
+    image = Image.fromarray(pixels.repeat(times, axis=0).repeat(times, axis=1))
     while True:
         stream = io.BytesIO()
         if form == "PNG":

@@ -35,8 +35,7 @@ def segmented(made: Results) -> tuple[str, list[Section]]:
         for c in summary["classes"]
     ]
     scene: Sequence[Picture] = _scene(manifest) if made.scene is None else made.scene
-    maps: list[Part] = [*scene, map_picture(folder / "classes.tif", scheme, "Classes")]
-    maps += _shades(folder)
+    maps: list[Part] = [map_picture(folder / "classes.tif", scheme, "Classes"), *scene, *_shades(folder)]
     maps.append(Legend([(c.name, c.colour) for c in scheme]))
     facts = {
         "classified": f"{summary['valid_pixels']:,} px",
