@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from geoglm.errors import LabelError, SceneUnreadable
 from geoglm.io.guard.vectors import read_vectors
 from geoglm.io.label_names import match_names, plain
-from geoglm.io.vectors import brought_into
+from geoglm.io.vectors import brought_into, is_located
 from geoglm.types import INVALID, PixelBox, SceneMeta
 
 if TYPE_CHECKING:
@@ -156,19 +156,13 @@ def _order(name: str) -> tuple[float, str]:
 def _in_scene(frame: GeoDataFrame, meta: SceneMeta, path: Path) -> tuple[Any, str | None]:
     """Polygons in the coordinates of the scene, with the index of `frame`, and a line for the user."""
     shapes = frame.geometry
-    located = shapes.crs is not None and not _is_local(shapes.crs)
     if meta.georef.transform is None:
-        if located:
+        if is_located(shapes.crs):
             raise LabelError(
                 f"{path}: is georeferenced and the scene {meta.name} is not, so they cannot be laid over each other; "
                 "give the scene its transform and CRS, or labels in its pixels"
             )
         return shapes, None
-    if meta.georef.crs is None or not located:
+    if meta.georef.crs is None or not is_located(shapes.crs):
         return shapes, f"{path.name} or the scene has no CRS: the polygons are taken to be in the scene's coordinates"
     return brought_into(shapes, meta.georef, meta.box), None
-
-
-def _is_local(crs: Any) -> bool:
-    """True for the nameless plane that a GeoPackage puts in place of no CRS."""
-    return bool(crs.is_engineering)

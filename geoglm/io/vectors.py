@@ -44,7 +44,12 @@ class AreaOfInterest:
         parts = parts[parts.geom_type == "Polygon"]
         if parts.empty:
             raise AreaOfInterestError(f"{path}: holds no polygon")
-        if georef.crs is not None and parts.crs is not None:
+        if is_located(parts.crs) and georef.transform is None:
+            raise AreaOfInterestError(
+                f"{path}: is georeferenced and the scene is not, so they cannot be laid over each other; "
+                f"give the scene its transform and CRS, or {option} in its pixels"
+            )
+        if georef.crs is not None and is_located(parts.crs):
             parts = brought_into(parts, georef, scene)
         else:
             self.note = f"{path.name} or the scene has no CRS: the polygons are taken to be in the scene's coordinates"
@@ -81,6 +86,11 @@ class AreaOfInterest:
         transform = self._transform @ Affine.translation(box.left, box.top) @ Affine.scale(step)
         inside: NDArray[np.bool_] = geometry_mask(self._shapes, shape, transform, all_touched=coarse, invert=True)
         return inside
+
+
+def is_located(crs: Any) -> bool:
+    """False for no CRS and for the nameless plane that a GeoPackage puts in its place."""
+    return crs is not None and not crs.is_engineering
 
 
 def brought_into(parts: GeoSeries, georef: GeoRef, scene: PixelBox) -> GeoSeries:
