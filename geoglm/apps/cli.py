@@ -38,7 +38,6 @@ from geoglm.version import __version__
 if TYPE_CHECKING:
     from geoglm.io.remote import SceneRef
     from geoglm.jobs.result import SegmentResult
-    from geoglm.options import SegmentOptions
 
 FAILED = 2
 TRACEBACK = "GEOGLM_TRACEBACK"
@@ -197,7 +196,7 @@ main.add_command(view)
     "cluster of DASK_SCHEDULER_ADDRESS where more threads are free there than here.",
 )
 @report_option
-@click.option("--dry-run", is_flag=True, help="Print the plan, as info does, and stop there.")
+@click.option("--dry-run", is_flag=True, help="Print the plan, as info does, or what will be refused, and stop there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def segment(
@@ -226,15 +225,15 @@ def segment(
     options = parsed(given)
     from geoglm.io.geotiff import RasterFile
     from geoglm.io.products.product import scene_stem
-    from geoglm.jobs.segment import default_output, segment_file
+    from geoglm.jobs.segment import default_output, rehearse, segment_file
 
     below = None if output is None or len(scenes) == 1 else output
     folders = [below / scene_stem(s) if below else output or default_output(s) for s in scenes]
     if twice := next((f for f in folders if folders.count(f) > 1), None):
         raise OutputError(f"two scenes would be written to {twice}; run them one by one with -o")
     if dry_run:
-        for scene in scenes:
-            _tell_facts(scene, options, as_json=as_json)
+        every = [rehearse(scene, folder, options) for scene, folder in zip(scenes, folders, strict=True)]
+        _tell(every, as_json=as_json)
         return
     for scene in scenes[1:]:  # all are looked at before the first is worked on, which begins with a look at it
         RasterFile(scene)
@@ -278,17 +277,19 @@ def _print_areas(result: SegmentResult, scene: SceneRef) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def info(scene: SceneRef, as_json: bool, **given: Any) -> None:
     """What geoglm understands of SCENE, which model fits it, the plan, and the memory and time it expects."""
-    _tell_facts(scene, parsed(given), as_json=as_json)
-
-
-def _tell_facts(scene: SceneRef, options: SegmentOptions, *, as_json: bool) -> None:
+    options = parsed(given)
     from geoglm.jobs.info import scene_facts
 
-    facts = scene_facts(scene, options)
+    _tell([scene_facts(scene, options)], as_json=as_json)
+
+
+def _tell(every: list[dict[str, Any]], *, as_json: bool) -> None:
+    """The facts of one scene, or of several, which are one list as JSON."""
     if as_json:
-        click.echo(json.dumps(facts, indent=2, default=str))
+        click.echo(json.dumps(every[0] if len(every) == 1 else every, indent=2, default=str))
         return
-    _print_facts(facts)
+    for facts in every:
+        _print_facts(facts)
 
 
 def _print_facts(facts: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ from geoglm.jobs.budget import peak_memory
 from geoglm.jobs.cache import cache_folder
 from geoglm.jobs.far import read_ahead
 from geoglm.jobs.frugal import leaner
+from geoglm.jobs.info import planned_facts
 from geoglm.jobs.manifest import describe_run
 from geoglm.jobs.maps import Maps
 from geoglm.jobs.notebook.bar import barred
@@ -69,6 +70,18 @@ def default_output(scene: SceneRef) -> Path:
 def plan_file(scene: SceneRef, options: SegmentOptions) -> SegmentPlan:
     """The plan for a scene in a file."""
     return make_plan(RasterFile(scene, resample=options.resample), options)
+
+
+def rehearse(scene: SceneRef, output: Path, options: SegmentOptions) -> dict[str, Any]:
+    """What `segment_file` would do, as `geoglm.jobs.info.planned_facts` tells it; nothing is written.
+
+    Raises:
+        GeoglmError: whatever `segment_file` would refuse before it begins.
+    """
+    plan = plan_file(scene, options)
+    _checked_folder(output, scene)
+    aoi = _area(plan)
+    return planned_facts(scene, replace(plan, notes=(*plan.notes, *([aoi.note] if aoi and aoi.note else []))))
 
 
 @barred
@@ -119,9 +132,8 @@ def _attempt(
     Raises:
         OutOfMemory: that takes more memory than there is.
     """
-    options, meta = plan.options, plan.source.meta
     output = _checked_folder(output, seen.scene)
-    aoi = AreaOfInterest(options.aoi, meta.georef, meta.box) if options.aoi else None
+    aoi = _area(plan)
     notes = () if aoi is None or aoi.note is None else (aoi.note,)
     stage = Stage(output, f"{plan.key} {seen.key}")
     with stage.held(), patiently():
@@ -138,6 +150,12 @@ def _attempt(
             with suppress(SceneUnreadable, SceneUnreachable):
                 seen.check()  # a scene that was cut or taken away is told as that, whatever came of it
             raise
+
+
+def _area(plan: SegmentPlan) -> AreaOfInterest | None:
+    """The area of interest, if there is one."""
+    aoi, meta = plan.options.aoi, plan.source.meta
+    return None if aoi is None else AreaOfInterest(aoi, meta.georef, meta.box)
 
 
 def _checked_folder(output: Path, scene: SceneRef) -> Path:

@@ -74,6 +74,24 @@ def test_info_tells_scene_plan_and_what_does_not_fit(tmp_path: Path) -> None:
     assert "1000 x 1000 px" in call("info", DUTCH).stdout
 
 
+def test_a_dry_run_refuses_what_the_run_would(tmp_path: Path) -> None:
+    deep, bare = (tmp_path / n for n in ("deep.tif", "bare.tif"))
+    write_scene(deep, np.ones((3, 20, 20), np.uint16))
+    write_scene(bare, np.ones((3, 20, 20), np.uint8))
+    for arguments, told in (
+        ((deep,), "--scale 10000"),
+        ((bare, "--bands", "9,9,9"), "band 9"),
+        ((bare, "-o", deep), "-o wants a folder"),
+        ((bare, "--aoi", tmp_path / "none.gpkg"), "no such file; --aoi"),
+    ):
+        dry, run = (call("segment", *arguments, *more) for more in (("--dry-run", "--json"), ()))
+        assert (dry.exit_code, dry.stdout, dry.stderr) == (run.exit_code, run.stdout, run.stderr) == (2, "", run.stderr)
+        assert told in run.stderr
+    several = json.loads(call("segment", bare, DUTCH, "-o", tmp_path / "out", "--dry-run", "--json").stdout)
+    assert [facts["plan"]["model"] for facts in several] == ["aerial-landcover"] * 2
+    assert sorted(tmp_path.iterdir()) == [bare, deep]
+
+
 def test_models_are_listed_and_shown() -> None:
     assert "aerial-landcover" in call("models", "list").stdout
     assert json.loads(call("models", "list", "--json").stdout)[0]["mlm:name"] == "aerial-landcover"
