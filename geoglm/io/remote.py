@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from geoglm.errors import SceneUnreachable
+from geoglm.errors import SceneError, SceneUnreachable
 from geoglm.io.guard.kinds import head_of, regular
 
 PATIENCE_S = 15
@@ -105,12 +105,22 @@ def scene_ref(scene: str | Path | Remote) -> SceneRef:
 
     >>> str(scene_ref("s3://bucket/scene.tif")), scene_ref("scene.tif").name
     ('s3://bucket/scene.tif', 'scene.tif')
+
+    Raises:
+        SceneError: it names nothing, as an unset variable of a shell does.
     """
     if isinstance(scene, str) and re.match(r"(https?|s3)://|/vsi[a-z0-9]+[/?]", scene):
         return Remote(scene)
     if str(scene).endswith(".json"):
         return Remote(str(scene))
-    return scene if isinstance(scene, Remote) else Path(scene)
+    if isinstance(scene, Remote):
+        return scene
+    path = Path(scene)
+    if str(scene) and path.name in ("", ".."):
+        path = path.resolve()  # results are called after the folder that one is in
+    if not path.name:
+        raise SceneError(f"{str(scene)!r} names no scene; give the path of a file")
+    return path
 
 
 def without_secrets(text: str) -> str:

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from benchmarks.slow_source import RangeServer
 from geoglm.apps.cli import main
-from geoglm.errors import SceneUnreachable, SceneUnreadable
+from geoglm.errors import SceneError, SceneUnreachable, SceneUnreadable
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.remote import Remote, scene_ref, without_secrets
 from geoglm.io.source import Source
@@ -171,6 +171,20 @@ def test_what_is_not_to_be_had_is_said_in_one_line(
         plain.RequestHandlerClass = Plain
         with pytest.raises(SceneUnreachable, match="gives no parts of files"):
             RasterFile(Remote(f"{plain.url}/scene.tif"))
+
+
+def test_a_folder_by_its_dots_has_a_name_and_nothing_at_all_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "product" / "deep").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "product" / "deep")
+    assert (scene_ref(".").name, scene_ref("..").name, scene_ref("../deep").name) == ("deep", "product", "deep")
+    for nothing in ("", "/"):
+        with pytest.raises(SceneError, match=f"'{nothing}' names no scene"):
+            scene_ref(nothing)
+        told = CliRunner().invoke(main, ["segment", nothing])
+        assert (told.exit_code, told.stderr.count("\n")) == (2, 1)
+        assert "names no scene" in told.stderr
 
 
 def test_secrets_are_taken_out_of_addresses_and_of_nothing_else() -> None:
