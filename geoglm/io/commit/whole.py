@@ -20,13 +20,18 @@ def write_whole(path: Path, content: str | bytes | memoryview, *, durable: bool 
         durable: wait until it is on the disk; without, a loss of power may leave a torn file, but no crash does.
     """
     draft = path.with_name(f"{path.name}.new")
-    with draft.open("wb", buffering=0) as stream:
-        left = memoryview(content.encode() if isinstance(content, str) else content)
-        while left:
-            left = left[stream.write(left) :]
-        if durable:
-            os.fsync(stream.fileno())
-    draft.replace(path)
+    try:
+        with draft.open("wb", buffering=0) as stream:
+            left = memoryview(content.encode() if isinstance(content, str) else content)
+            while left:
+                left = left[stream.write(left) :]
+            if durable:
+                os.fsync(stream.fileno())
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink()
+        raise
     if durable:
         sync_folder(path.parent)
 
