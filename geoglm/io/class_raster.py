@@ -15,6 +15,9 @@ from geoglm.io.legend import own_legend
 from geoglm.io.polygon_table import Legend
 from geoglm.types import INVALID, PixelBox, SceneMeta
 
+LEAST, MOST = -(2**31), 2**31 - 1
+"""Classes of polygons are 32-bit numbers."""
+
 BLOCK_PX = 1 << 23
 """Pixels read at a time, about."""
 
@@ -34,7 +37,8 @@ class ClassRaster:
         kept: ``(256,)`` True for the codes of the classes that are wanted.
 
     Raises:
-        SceneMismatch: it holds no classes, or more than 255, or none of a name in `keep`.
+        SceneMismatch: it holds no classes, or more than 255, or larger numbers than 32 bits hold, or none of a name in
+            `keep`.
     """
 
     def __init__(self, path: Path, keep: Sequence[str] | None = None) -> None:
@@ -64,6 +68,11 @@ class ClassRaster:
             some = _values_of(pixels[valid])
             if some.dtype.kind == "f" and (some != np.rint(some)).any():
                 raise SceneMismatch(f"{self.path}: holds {some[some != np.rint(some)][0]:g}; classes are whole numbers")
+            if some.size and not LEAST <= some.min() <= some.max() <= MOST:
+                raise SceneMismatch(
+                    f"{self.path}: holds {some.max() if some.max() > MOST else some.min():.0f}; classes are numbers "
+                    f"from {LEAST} to {MOST}"
+                )
             found.update(some.astype(np.int64).tolist())
             if len(found) > INVALID:
                 raise SceneMismatch(f"{self.path}: holds more than {INVALID} values; is it a map of classes?")

@@ -70,6 +70,10 @@ def vectorize(
         smooth=smooth,
         min_area=min_area,
     )
+    if not isinstance(classes, str | Path | xr.DataArray):
+        raise GeoglmError(
+            f"vectorize wants a path or a (y, x) DataArray such as result.classes, not {type(classes).__name__}"
+        )
     if not isinstance(classes, xr.DataArray):
         if isinstance(confidence, xr.DataArray):
             raise GeoglmError("classes in a file want their confidence in a file; give its path")

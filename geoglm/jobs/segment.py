@@ -87,7 +87,7 @@ def rehearse(scene: SceneRef, output: Path, options: SegmentOptions) -> dict[str
 @barred
 def segment_file(
     scene: str | SceneRef,
-    output: Path,
+    output: str | Path,
     options: SegmentOptions,
     progress: Progress = silent,
     *,
@@ -108,7 +108,7 @@ def segment_file(
         GeoglmError: of the kind that says what is wrong.
         Stopped: a signal came; finished shards are kept.
     """
-    began, scene = time.monotonic(), scene_ref(scene)
+    began, scene, folder = time.monotonic(), scene_ref(scene), Path(output)
     notes: tuple[str, ...] = ()
     while True:
         before = stamp(scene)
@@ -117,7 +117,7 @@ def segment_file(
         plan = make_plan(source, options)
         try:
             return _attempt(
-                replace(plan, notes=plan.notes + notes), seen, output, progress=progress, client=client, began=began
+                replace(plan, notes=plan.notes + notes), seen, folder, progress=progress, client=client, began=began
             )
         except OutOfMemory as error:
             options, note = leaner(plan, error)

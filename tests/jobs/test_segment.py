@@ -19,7 +19,7 @@ from rasterio.features import rasterize
 from rio_cogeo.cogeo import cog_validate
 
 import geoglm
-from geoglm.errors import AreaOfInterestError, SceneMismatch
+from geoglm.errors import AreaOfInterestError, OutputError, SceneMismatch
 from geoglm.jobs.segment import SegmentResult, segment_file
 from geoglm.options import HaloRule, PatchRule, SegmentOptions
 from tests.conftest import SAMPLES, write_scene
@@ -166,7 +166,9 @@ def test_an_area_of_interest_limits_the_map(tmp_path: Path) -> None:
 def test_a_scene_no_model_fits_is_refused_before_anything_is_made(tmp_path: Path) -> None:
     scene = write_scene(tmp_path / "two.tif", np.ones((2, 20, 20), np.uint8))
     with pytest.raises(SceneMismatch, match="--model NAME"):
-        segment_file(scene, tmp_path / "out", SegmentOptions())
+        segment_file(scene, str(tmp_path / "out"), SegmentOptions())
+    with pytest.raises(OutputError, match="is a file"):
+        segment_file(SAMPLES / "neon-forest.tif", str(scene), SegmentOptions())
     assert list(tmp_path.iterdir()) == [scene]
 
 

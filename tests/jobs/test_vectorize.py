@@ -7,6 +7,7 @@ import geopandas
 import numpy as np
 import pytest
 import shapely
+import xarray as xr
 from affine import Affine
 from click.testing import CliRunner
 from geopandas.testing import assert_geodataframe_equal
@@ -95,11 +96,13 @@ def test_what_cannot_be_is_refused_in_a_line(tmp_path: Path) -> None:
     three = write_scene(tmp_path / "three.tif", np.zeros((3, 5, 5), np.uint8))
     real = write_scene(tmp_path / "real.tif", np.full((1, 5, 5), 0.5, np.float32))
     many = write_scene(tmp_path / "many.tif", np.arange(400, dtype=np.int32).reshape(1, 20, 20))
+    large = write_scene(tmp_path / "large.tif", np.full((1, 5, 5), 4_000_000_000, np.uint32))
     out = tmp_path / "out.gpkg"
     for message, arguments in {
         "a class raster has one": (three, out),
         "whole numbers": (real, out),
         "more than 255 values": (many, out),
+        "holds 4000000000; classes are numbers from": (large, out),
         "tell the format": (good, tmp_path / "out.shp"),
         "no such folder": (good, tmp_path / "nowhere" / "out.gpkg"),
         "no such file": (tmp_path / "none.tif", out),
@@ -109,6 +112,9 @@ def test_what_cannot_be_is_refused_in_a_line(tmp_path: Path) -> None:
     with pytest.raises(GeoglmError, match="the confidence must be that of the map"):
         write(good, out, many)
     assert not out.exists()
+    for wrong in (np.zeros((5, 5), np.uint8), None, xr.Dataset()):
+        with pytest.raises(GeoglmError, match=r"wants a path or a \(y, x\) DataArray"):
+            geoglm.vectorize(wrong)  # type: ignore[arg-type]
 
 
 def test_working_ahead_keeps_the_order_and_raises_what_went_wrong() -> None:
