@@ -34,6 +34,10 @@ class SeriesOptions:
     def __post_init__(self) -> None:
         if not 0 < self.noise < 0.5:
             raise SeriesError(f"noise {self.noise:g} is no share of wrong labels; give one above 0 and below 0.5")
+        if not 0 < self.stay < 1:
+            raise SeriesError(
+                f"stay {self.stay:g} is no probability of the same class a year later; give one below 1, as {STAY:g}"
+            )
         if not 0 <= self.neighbours <= 2:
             raise SeriesError(f"neighbours {self.neighbours:g} is no weight; give 0 for none, up to 2")
         if self.block_px % BLOCK_PX:

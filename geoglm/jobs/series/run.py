@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from geoglm.errors import GeoglmError, OutputError, SceneChanged
+from geoglm.errors import GeoglmError, OutputError, SceneChanged, SeriesError
 from geoglm.io.geotiff import scene_files
 from geoglm.io.journal import DamagedShard, Stage
 from geoglm.io.products.product import scene_stem
@@ -92,6 +92,8 @@ def series(
         GeoglmError: of the kind that says what is wrong.
     """
     options, asked = _chosen(choices, segment or SegmentOptions())
+    if isinstance(scenes, str | Path):
+        raise SeriesError(f"{scenes}: is one scene; give a list of three or more")
     days = None if dates is None else [stated(d) for d in dates]
     found = dated(scenes, days, resample=asked.resample)
     folder = _checked(Path(output) if output else default_output(scenes), found)

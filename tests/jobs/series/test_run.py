@@ -206,6 +206,8 @@ def test_scenes_are_segmented_once_and_a_later_one_is_added(tmp_path: Path) -> N
         (["map_2012.tif", "map_2013.tif", "map_2014.tif", "--dates", "2012,2013"], "2 dates are stated for 3 scenes"),
         (["map_2012.tif", "map_2013.tif", "map_2014.tif", "--dates", "2012,2013,2013"], "are both of 2013-07-01"),
         (["map_2012.tif", "map_2013.tif", "map_2014.tif", "--stay", "1"], "same class a year later"),
+        (["map_2012.tif", "map_2013.tif", "map_2014.tif", "--model", "aerial-landcover", "--stay", "2"], "below 1"),
+        (["map_2012.tif", "map_2013.tif", "named_2014.tif"], "classes lake, town, wood, the other maps 0, 1, 2;"),
         (["map_2012.tif", "map_2013.tif", "map_2014.tif", "--noise", "0.7"], "no share of wrong labels"),
         (["map_2012.tif", "map_2013.tif", "map_2014.tif", "--halo", "64"], "leave out what is meant for a model"),
         (["map_2012.tif", "map_2013.tif", "map_2014.tif", "--memory", "90MB"], "this series needs"),
@@ -218,12 +220,20 @@ def test_what_makes_no_series_is_refused_in_one_line(
 ) -> None:
     paths = labelled(tmp_path, truth[:3, :60, :300])
     shutil.copy(paths[0], tmp_path / "undated.tif")
+    with rasterio.open(shutil.copy(paths[2], tmp_path / "named_2014.tif"), "r+") as file:
+        legend = [{"value": k, "name": n, "colour": "#3060d0"} for k, n in enumerate(("lake", "town", "wood"))]
+        file.update_tags(CLASSES=json.dumps(legend))
     given = [str(tmp_path / a) if a.endswith(".tif") else a for a in arguments]
     result = CliRunner().invoke(main, ["series", *given, "-o", str(tmp_path / "out")])
     assert result.exit_code == 2
     assert why in result.output
     assert result.output.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_one_path_is_no_list_of_scenes(tmp_path: Path) -> None:
+    with pytest.raises(SeriesError, match="is one scene; give a list"):
+        series(tmp_path / "map_2012.tif", tmp_path / "out")  # type: ignore[arg-type]
 
 
 def test_the_command_tells_areas_and_changes(tmp_path: Path, truth: np.ndarray) -> None:
