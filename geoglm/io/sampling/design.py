@@ -43,11 +43,13 @@ class Design:
         strata: names.
         sizes: ``(stratum,)`` pixels of the map in each.
         blocks: that were drawn first; None where pixels were drawn from the strata themselves.
+        units: ``(stratum,)`` that were drawn from each; None where the file does not say so.
     """
 
     strata: tuple[str, ...]
     sizes: NDArray[np.int64]
     blocks: DrawnBlocks | None = None
+    units: NDArray[np.int64] | None = None
 
 
 def write_design(path: Path, design: Design, stratum: NDArray[np.int64]) -> None:
@@ -115,13 +117,26 @@ def read_design(
     names = tuple(str(s) for s in strata["stratum"])
     sizes = strata["pixels"].to_numpy(np.int64)
     stratum = _places(path, "stratum", points["stratum"].astype(str), names)
+    units = strata["units"].to_numpy(np.int64) if "units" in strata.columns else None
+    if units is not None:
+        _check_added(path, names, units, np.bincount(stratum, minlength=len(names)))
     if not in_blocks:
-        return Design(names, sizes), stratum, np.zeros(len(points), np.int64)
+        return Design(names, sizes, units=units), stratum, np.zeros(len(points), np.int64)
     drawn = _require(path, BLOCKS, squares, ("block", "stratum", "pixels"))
     block = _places(path, "block", points["block"].astype(str), tuple(drawn["block"].astype(str)))
     within = _places(path, "stratum", drawn["stratum"].astype(str), names)
     blocks = DrawnBlocks(strata["blocks"].to_numpy(np.int64), within, drawn["pixels"].to_numpy(np.int64))
-    return Design(names, sizes, blocks), stratum, block
+    return Design(names, sizes, blocks, units), stratum, block
+
+
+def _check_added(path: Path, names: Sequence[str], drawn: NDArray[np.int64], there: NDArray[np.int64]) -> None:
+    """Refuse points that were not drawn: copies, or such as somebody has added by hand."""
+    if len(added := np.flatnonzero(there > drawn)):
+        k = int(added[0])
+        raise LabelError(
+            f"{path}: has {there[k]} points of stratum {names[k]}, of which {drawn[k]} were drawn; take out what was "
+            "copied or added"
+        )
 
 
 def _require(path: Path, layer: str, table: pd.DataFrame | None, columns: Sequence[str]) -> pd.DataFrame:

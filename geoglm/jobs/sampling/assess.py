@@ -101,6 +101,11 @@ def assess(
         notes.append("the points were taken for a simple random sample, as asked")
     if mapped.uneven:
         notes.append("pixels of this map differ in area by more than 1 %: areas are shares of pixels times the whole")
+    if design.units is not None and (gone := int(design.units.sum()) - len(truth)):
+        notes.append(
+            f"{gone} of {design.units.sum()} units that were drawn are not in the file: if they were hard to label, "
+            "the figures are too good"
+        )
     found = _mapped_at(mapped, points, path)
     try:
         figures = estimated(_sample_of(design, points, found, truth, len(names)))

@@ -66,6 +66,19 @@ def test_a_sample_of_one_map_judges_another(
     assert found.figures.overall.error == 0
 
 
+def test_units_that_were_taken_out_are_told_and_those_added_are_refused(
+    tmp_path: Path, mapped: Path, labelled: Labelled
+) -> None:
+    drawn = labelled(sample(mapped, tmp_path / "s.gpkg", n=60).path)
+    assert assess(mapped, drawn).notes == ()
+    frame = geopandas.read_file(drawn, layer="sample")
+    frame.iloc[:50].to_file(drawn, layer="sample", driver="GPKG")
+    assert "10 of 60 units that were drawn are not in the file" in assess(mapped, drawn).notes[0]
+    frame.iloc[[*range(60), 0]].to_file(drawn, layer="sample", driver="GPKG")
+    with pytest.raises(LabelError, match=r"points of stratum \w+, of which \d+ were drawn"):
+        assess(mapped, drawn)
+
+
 def test_what_is_no_probability_sample_is_refused(tmp_path: Path, mapped: Path, labelled: Labelled) -> None:
     drawn = sample(mapped, tmp_path / "s.gpkg", n=60)
     with pytest.raises(LabelError, match="60 of 60 units have no reference"):
