@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from pyproj.exceptions import ProjError
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, MaskFlags, Resampling
+from rasterio.errors import CRSError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from geoglm.errors import SceneMismatch, SceneUnreadable
+from geoglm.io.crs import own_words
 from geoglm.io.emptiness import holds_data
 from geoglm.io.guard.raster import SAFE, UNREADABLE, admitted, opened_name
 from geoglm.io.guard.trust import Trust, trust
@@ -294,11 +296,15 @@ def _georef(dataset: Any) -> GeoRef:
     """Georeferencing as it stands in the file; an identity transform means that there is none."""
     points, points_crs = dataset.gcps
     transform = None if dataset.transform == Affine.identity() else dataset.transform
+    try:
+        crs, gcps_crs = (own_words(c) if c else None for c in (dataset.crs, points_crs))
+    except CRSError as error:
+        raise SceneUnreadable(dataset.name, f"its {error}; gdal_edit.py -a_srs EPSG:... mends it") from error
     return GeoRef(
         transform=transform,
-        crs=dataset.crs.to_wkt() if dataset.crs else None,
+        crs=crs,
         gcps=tuple(ControlPoint(p.row, p.col, p.x, p.y, p.z or 0.0) for p in points) if transform is None else (),
-        gcps_crs=points_crs.to_wkt() if points and points_crs else None,
+        gcps_crs=gcps_crs if points else None,
         rpcs=tuple(sorted(dataset.tags(ns="RPC").items())),
     )
 

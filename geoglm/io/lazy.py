@@ -15,6 +15,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from geoglm.errors import SceneMismatch
+from geoglm.io.crs import own_words
 from geoglm.io.source import Source
 from geoglm.pixels.valid import valid_pixels
 from geoglm.stats.area import ground_sample_distance
@@ -105,10 +106,11 @@ def georef_of(array: xr.DataArray) -> GeoRef:
     wkt = reference.get("crs_wkt") or reference.get("spatial_ref")
     given = wkt or array.attrs.get("crs")
     try:
-        crs = CRS.from_user_input(given).to_wkt() if given else None
+        known = CRS.from_user_input(given) if given else None
     except CRSError as error:
         raise SceneMismatch(f"the CRS {str(given)[:60]!r} of the scene is none; write it as EPSG:4326") from error
-    crs = wkt or crs  # as it was written
+    crs = own_words(known) if known else None
+    crs = wkt if wkt and known and crs == known.to_wkt() else crs  # as it was written
     whole = None
     if "GeoTransform" in reference:
         whole = Affine.from_gdal(*(float(v) for v in str(reference["GeoTransform"]).split()))

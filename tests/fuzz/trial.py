@@ -102,20 +102,10 @@ def _differs(path: Path, transform: Affine | None, crs: object) -> str:
         warnings.simplefilter("ignore")
         with rasterio.open(path) as file:
             own = None if file.transform == Affine.identity() else file.transform
-            same = _is_same(None if crs is None else rasterio.crs.CRS.from_user_input(crs), file.crs)
+            same = (rasterio.crs.CRS.from_user_input(crs) if crs else None) == (file.crs or None)
             if own == transform and same:
                 return ""
             return f"{path.name}: {transform} {crs}, not {own} {file.crs}"
-
-
-def _is_same(one: rasterio.crs.CRS | None, other: rasterio.crs.CRS | None) -> bool:
-    """Whether two CRSs are one; of one that contradicts itself (EPSG:32617 on another ellipsoid) the number counts.
-
-    So it is for GDAL, which keeps no more of it in a GeoTIFF.
-    """
-    if not one or not other:
-        return not one and not other
-    return one == other or (one.to_authority() is not None and one.to_authority() == other.to_authority())
 
 
 def _forget_peak() -> None:
