@@ -18,7 +18,7 @@ def pixel_areas(georef: GeoRef, height: int, width: int) -> NDArray[np.float64] 
 
     A geographic CRS gets geodesic areas (Karney 2013, doi 10.1007/s00190-012-0578-z) of the pixels in the
     middle column. So does a Mercator projection such as web mercator, whose plane areas are 2× too large at
-    45° and more beyond. Any other projected CRS gets its plane area.
+    45° and more beyond, and plate carrée (2× at 60°). Any other projected CRS gets its plane area.
     """
     if georef.transform is None or georef.crs is None:
         return None
@@ -41,10 +41,15 @@ def ground_sample_distance(georef: GeoRef, height: int, width: int) -> float | N
 
 
 def is_measured_on_the_ellipsoid(crs: CRS) -> bool:
-    """True for a geographic CRS and for a Mercator projection, whose plane is no measure of the ground."""
-    operation = (crs.source_crs if crs.is_bound and crs.source_crs else crs).coordinate_operation
+    """True for a geographic CRS, and for one whose plane is no measure of the ground: a Mercator projection, or degrees
+    that are counted in metres (plate carrée). Heights beside it change nothing.
+    """
+    while inner := (crs.source_crs if crs.is_bound else crs.sub_crs_list[0] if crs.is_compound else None):
+        crs = inner
+    operation = crs.coordinate_operation
     name = "" if operation is None else operation.method_name
-    return crs.is_geographic or ("Mercator" in name and "Transverse" not in name and "Oblique" not in name)
+    mercator = "Mercator" in name and "Transverse" not in name and "Oblique" not in name
+    return crs.is_geographic or mercator or any(word in name for word in ("Equidistant Cylindrical", "Plate Carree"))
 
 
 def _geodesic(transform: Affine, crs: CRS, rows: NDArray[np.float64], col: int) -> NDArray[np.float64]:

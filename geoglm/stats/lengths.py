@@ -13,8 +13,8 @@ from geoglm.types import GeoRef
 def unit_lengths(georef: GeoRef, height: int, width: int) -> NDArray[np.float64] | None:
     """Metres on the ground for one unit of x and one of y, on every line between rows.
 
-    A geographic CRS, and a Mercator projection, get geodesic lengths (Karney 2013, doi 10.1007/s00190-012-0578-z) in
-    the middle column; any other projected CRS the metres of its unit.
+    A geographic CRS, a Mercator projection and plate carrée get geodesic lengths (Karney 2013, doi
+    10.1007/s00190-012-0578-z) in the middle column; any other projected CRS the metres of its unit.
 
     Returns:
         ``(height + 1, 2)``, or None where the scene does not say where it lies.

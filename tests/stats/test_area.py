@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from affine import Affine
 from hypothesis import given
-from pyproj import CRS, Geod
+from pyproj import CRS, Geod, Transformer
 
 from geoglm.stats.area import class_areas, class_counts, pixel_areas
 from geoglm.types import GeoRef
@@ -31,6 +31,25 @@ def test_web_mercator_is_not_taken_at_its_word() -> None:
     at_60 = pixel_areas(georef(3857, Affine(1, 0, 0, 0, -1, 8_399_738)), 1, 1)
     assert equator == pytest.approx([1], rel=0.01)
     assert at_60 == pytest.approx([0.25], rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["EPSG:3857+5773", "EPSG:4087", "EPSG:32662", "EPSG:4326+5773", "EPSG:3395"])
+def test_planes_that_are_no_measure_of_the_ground_get_geodesic_areas(name: str) -> None:
+    crs = CRS.from_user_input(name)
+    corner = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(10, 60)
+    step = 1e-4 if crs.is_geographic else 10.0
+    transform = Affine(step, 0, corner[0], 0, -step, corner[1])
+    ring = Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(
+        *zip(*(transform @ p for p in ((0, 0), (1, 0), (1, 1), (0, 1))), strict=True)
+    )
+    areas = pixel_areas(GeoRef(transform, crs.to_wkt()), 1, 1)
+    assert areas == pytest.approx([abs(Geod(ellps="WGS84").polygon_area_perimeter(*ring[:2])[0])])
+
+
+def test_heights_beside_a_plane_change_nothing() -> None:
+    plane, with_heights = (CRS.from_user_input(n).to_wkt() for n in ("EPSG:32633", "EPSG:32633+5773"))
+    t = Affine(10, 0, 5e5, 0, -10, 5e6)
+    assert pixel_areas(GeoRef(t, with_heights), 3, 3) == pytest.approx(pixel_areas(GeoRef(t, plane), 3, 3))
 
 
 def test_without_a_crs_there_is_no_area() -> None:
