@@ -158,6 +158,8 @@ EXTRAS = {
     "starlette": "view",
     "uvicorn": "view",
     "xstatic": "view",
+    "h5py": "netcdf",
+    "h5netcdf": "netcdf",
 }
 """Module → the extra of geoglm that brings it."""
 

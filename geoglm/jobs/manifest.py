@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from geoglm.io.geotiff import scene_files
+from geoglm.io.grids.store import is_store
 from geoglm.io.remote import SceneRef, without_secrets
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.version import __version__
@@ -24,7 +25,9 @@ LIBRARIES = ("rasterio", "numpy", "openvino", "torch", "shapely", "geopandas", "
 
 def file_hash(path: Path) -> dict[str, Any]:
     """SHA-256 of a file; of a very large one, of its size, beginning and end, and that is said. Of a scene in several
-    files the same of each, by name."""
+    files the same of each, by name; of a Zarr store one of all its chunks, whose names say nothing."""
+    if path.is_dir() and is_store(path):
+        return _store_hash(path)
     if not path.is_file():
         return {"files": {p.name: file_hash(p) for p in scene_files(path)}}
     size = path.stat().st_size
@@ -39,6 +42,19 @@ def file_hash(path: Path) -> dict[str, Any]:
         stream.seek(-SAMPLE_BYTES, 2)
         digest.update(stream.read(SAMPLE_BYTES))
     return {"bytes": size, "sha256_of_size_first_and_last_64_mib": digest.hexdigest()}
+
+
+def _store_hash(root: Path) -> dict[str, Any]:
+    """SHA-256 over names, sizes and contents of all files of a Zarr store; of a very large one without contents."""
+    files = [(p, p.stat().st_size) for p in scene_files(root)]
+    whole = sum(size for _, size in files)
+    digest = hashlib.sha256()
+    for path, size in files:
+        digest.update(f"{path.relative_to(root).as_posix()}\0{size}\0".encode())
+        if whole <= WHOLE_HASH_BYTES:
+            digest.update(path.read_bytes())
+    kind = "sha256" if whole <= WHOLE_HASH_BYTES else "sha256_of_names_and_sizes"
+    return {"files": len(files), "bytes": whole, kind: digest.hexdigest()}
 
 
 def quick_key(paths: Iterable[Path], facts: Mapping[str, str] | None = None) -> str:

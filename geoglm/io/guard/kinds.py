@@ -22,8 +22,12 @@ SIGNATURES = (
     (b"EHFA_HEADER_TAG", "HFA"),
     (b"GIF8", "GIF"),
     (b"BM", "BMP"),
+    (b"CDF\1", "netCDF"),
+    (b"CDF\2", "netCDF"),
+    (b"\x89HDF\r\n\x1a\n", "netCDF"),
 )
-"""How files begin → the driver that reads them: TIFF and BigTIFF in either byte order, JPEG 2000 boxed and bare."""
+"""How files begin → the driver that reads them: TIFF and BigTIFF in either byte order, JPEG 2000 boxed and bare, NetCDF
+classic and on HDF5."""
 
 
 def regular(path: Path) -> Path:

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from geoglm.errors import FileRefused, SceneUnreadable
+from geoglm.errors import FileRefused, MissingExtra, SceneUnreadable
 
 PROCESSOR_S = 30
 """Processor time for one file, however busy the machine is with other things."""
@@ -70,6 +70,22 @@ class Helper:
                 raise SceneUnreadable(path, told.replace(f"'{path}'", "it").replace(str(path), "it"))
             self._passed.add(key)
 
+    def facts(self, path: Path) -> dict[str, Any]:
+        """What the NetCDF file or Zarr store at `path` says of its variables (`geoglm.io.grids.facts`).
+
+        Raises:
+            SceneUnreadable: it is damaged, or draws on other files.
+            FileRefused: reading it crashed, took too much memory or too long.
+            MissingExtra: a library for it is not installed.
+        """
+        with self._lock:
+            told = self._asked({"name": str(path), "facts": True, "folder": str(Path.cwd())}, path)
+        if isinstance(told, str):
+            raise SceneUnreadable(path, told.replace(f"'{path}'", "it").replace(str(path), "it"))
+        if "missing" in told:
+            raise MissingExtra(told["missing"], "netcdf")
+        return dict(told)
+
     def end(self) -> None:
         """Stop it."""
         if self._process is not None:
@@ -86,8 +102,8 @@ class Helper:
             self._process = subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=bare)
         return self._process
 
-    def _asked(self, request: dict[str, Any], path: Path) -> str:
-        """What the helper says of a file; nothing where all is well."""
+    def _asked(self, request: dict[str, Any], path: Path) -> Any:
+        """What the helper says of a file; nothing where all is well and no facts are asked for."""
         process = self._running()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -97,7 +113,7 @@ class Helper:
         ready, _, _ = select.select([process.stdout], [], [], PATIENCE_S)
         line = process.stdout.readline() if ready else b""
         if line.endswith(b"\n"):
-            return str(json.loads(line))
+            return json.loads(line)
         self.end()
         if not ready:
             raise FileRefused(path, f"GDAL did not come to an end with it within {PATIENCE_S:g} s")
@@ -124,7 +140,8 @@ def serve() -> None:
             request = json.loads(line)
             _limit_time()
             os.chdir(request["folder"])
-            out.write(json.dumps(_tried(DatasetReader, request)) + "\n")
+            answer = _facts(request["name"]) if "facts" in request else _tried(DatasetReader, request)
+            out.write(json.dumps(answer) + "\n")
             out.flush()
 
 
@@ -167,6 +184,18 @@ def _tried(reader: Any, request: dict[str, Any]) -> str:
             dataset.read(1, window=middle)
             dataset.read_masks(1, window=middle)
     return ""
+
+
+def _facts(name: str) -> dict[str, Any] | str:
+    """The facts of a NetCDF file or a Zarr store, or why there are none."""
+    from geoglm.io.grids.facts import facts
+
+    try:
+        return facts(name)
+    except ModuleNotFoundError as error:
+        return {"missing": error.name or ""}
+    except Exception as error:  # a damaged file makes the libraries raise whatever they stumble over
+        return " ".join(str(error).split())[:400] or type(error).__name__
 
 
 def _tried_vectors(name: str) -> str:

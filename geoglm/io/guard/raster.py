@@ -22,7 +22,11 @@ from geoglm.io.guard.sidecars import check_sidecars, check_tags
 from geoglm.io.guard.trust import Trust
 from geoglm.io.guard.vrt import check_vrt
 
-SAFE = {"GDAL_VRT_ENABLE_PYTHON": "NO", "GDAL_VRT_RAWRASTERBAND_ALLOWED_SOURCE": "SIBLING_OR_CHILD_OF_VRT_PATH"}
+SAFE = {
+    "GDAL_VRT_ENABLE_PYTHON": "NO",
+    "GDAL_VRT_RAWRASTERBAND_ALLOWED_SOURCE": "SIBLING_OR_CHILD_OF_VRT_PATH",
+    "GDAL_NETCDF_BOTTOMUP": "NO",  # rows as they are; see `geoglm.io.grids`
+}
 """Settings of GDAL that hold whatever the environment says."""
 
 UNREADABLE = (RasterioError, CPLE_BaseError, OSError)

@@ -10,6 +10,7 @@ from pathlib import Path
 import rasterio
 
 from geoglm.errors import SceneNotFound, SceneUnreadable
+from geoglm.io.grids.scene import grid_vrt, is_grid
 from geoglm.io.guard.raster import UNREADABLE, opened_name
 from geoglm.io.guard.trust import Trust
 from geoglm.io.products.landsat import landsat_stack
@@ -38,8 +39,8 @@ class Product:
 
 
 def is_product(path: Path) -> bool:
-    """Whether a path is a folder, a zip, or a pattern for files of bands."""
-    return path.is_dir() or is_pattern(path) or (is_zip(path) and path.is_file())
+    """Whether a path is a folder, a zip, a pattern for files of bands, or a NetCDF file."""
+    return path.is_dir() or is_pattern(path) or (is_zip(path) and path.is_file()) or is_grid(path)
 
 
 def is_zip(path: Path) -> bool:
@@ -53,13 +54,16 @@ def scene_stem(scene: SceneRef) -> str:
 
 
 def product(path: Path, trust: Trust) -> Product:
-    """The scene in a folder or zip (Sentinel-2 SAFE, Landsat Collection 2), or in the files that a pattern names.
+    """The scene in a folder or zip (Sentinel-2 SAFE, Landsat Collection 2), in the files that a pattern names, or among
+    the variables of a NetCDF file or Zarr store.
 
     Raises:
         SceneNotFound: no file fits the pattern.
         SceneUnreadable: it is no such product, or its files lie in several CRSs or turned.
         FileRefused: one of its files might do harm.
     """
+    if is_grid(path):
+        return Product(*grid_vrt(path, trust))
     files = matching(path, trust) if is_pattern(path) else Listing.of(path, trust)
     if not files.names and is_pattern(path):
         raise SceneNotFound(path)

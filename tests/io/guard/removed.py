@@ -22,6 +22,7 @@ def nothing(*_: Any, **__: Any) -> None:
 HERE, HOSTILE = "tests/io/guard", "tests/registry/test_hostile.py"
 GUARD, REGISTRY = "geoglm.io.guard", "geoglm.registry"
 PRODUCTS, PRODUCT_TESTS = "geoglm.io.products", "tests/io/products/test_products.py"
+GRID_TESTS = "tests/io/grids/test_scene.py"
 Patch = tuple[str, str, Any]
 GUARDS: dict[str, tuple[list[Patch], list[str]]] = {
     "regular files only": ([(f"{GUARD}.kinds.stat", "S_ISREG", lambda mode: True)], [f"{HERE}/test_vrt.py"]),
@@ -49,6 +50,9 @@ GUARDS: dict[str, tuple[list[Patch], list[str]]] = {
     ),
     "products: names in a zip": ([(f"{PRODUCTS}.listing.re", "match", nothing)], [PRODUCT_TESTS]),
     "products: kinds by first bytes": ([(f"{PRODUCTS}.listing", "driver_of", lambda head: "GTiff")], [PRODUCT_TESTS]),
+    "grids: what HDF5 draws on": ([("geoglm.io.grids.facts", "check_hdf5", nothing)], [GRID_TESTS]),
+    "grids: links in stores": ([(f"{GUARD}.trust.Trust", "reaches", lambda *_: True)], [GRID_TESTS]),
+    "grids: chunks against memory": ([("geoglm.io.grids.scene", "_check_chunk", nothing)], [GRID_TESTS]),
     "credentials": (
         [(f"geoglm.{m}", "without_secrets", str) for m in ("io.remote", "jobs.manifest", "apps.cli", "apps.own_words")],
         ["tests/io/test_remote.py"],
