@@ -206,7 +206,8 @@ def segment(
 
     A SCENE is a raster file, an address (https://, s3://, GDAL's /vsi...), or several files, whose bands are stacked on
     the grid of the finest: a STAC item, a Sentinel-2 product (SAFE) or Landsat Collection 2 product as a folder or zip,
-    or a pattern in quotes. Of Landsat, pixels are reflectance, and fill, clouds and their shadows are left out.
+    or a pattern in quotes. Of Landsat, pixels are reflectance, and fill, clouds and their shadows are left out. Of a
+    NetCDF file or a Zarr store (of Zarr 2) bands are the variables on rows and columns, or those of one with bands.
 
     The results lie in one folder: classes.tif and confidence.tif (cloud-optimised GeoTIFFs), polygons.gpkg,
     QGIS styles, quicklook.png, report.html, item.json (STAC), summary.json and manifest.json. With several scenes,
@@ -219,6 +220,7 @@ def segment(
     geoglm segment ortho16.tif --bands 3,2,1 --scale auto
     geoglm segment S2B_MSIL2A_20240517T103629_N0510_R008_T32TQM_20240517T142503.SAFE
     geoglm segment "bands/*_B*.tif"
+    geoglm segment scene.nc
     geoglm segment https://example.org/ortho.tif
     geoglm segment ortho.tif --scheduler tcp://10.0.0.1:8786
     """
