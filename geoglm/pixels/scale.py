@@ -13,6 +13,15 @@ from numpy.typing import NDArray
 from geoglm.errors import SceneMismatch
 
 
+def _usual(dtype: str, seen: tuple[float, float] | None) -> int:
+    """A full scale that is usual for such pixels: of reflectance, of bytes in a wider type, of reflectance in whole
+    numbers (bright roofs have more than 1), of 16 bits. An example to be copied must not make the scene black.
+    """
+    highest = 10_000 if seen is None else seen[1]
+    usual = ((2, 1) if dtype.startswith("float") else (255, 255), (255, 255), (20_000, 10_000))
+    return next((full for most, full in usual if highest <= most), 65_535)
+
+
 @dataclass(frozen=True, slots=True)
 class Scaling:
     """The contract of a model: network input = (v − mean) / std, band by band, with v = (value − zero) / full scale.
@@ -92,7 +101,7 @@ class Scaling:
         found = "" if seen is None else f" with values {seen[0]:g} to {seen[1]:g}"
         raise SceneMismatch(
             f"the scene has {dtype} pixels{found}, the model knows {known or 'no dtype'}; say which value counts "
-            "as full scale (--scale 10000) or let it be taken from the scene (--scale auto)"
+            f"as full scale (--scale {_usual(dtype, seen)}) or let it be taken from the scene (--scale auto)"
         )
 
     def slope_and_offset(self, full: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -79,7 +79,7 @@ def test_a_dry_run_refuses_what_the_run_would(tmp_path: Path) -> None:
     write_scene(deep, np.ones((3, 20, 20), np.uint16))
     write_scene(bare, np.ones((3, 20, 20), np.uint8))
     for arguments, told in (
-        ((deep,), "--scale 10000"),
+        ((deep,), "--scale 255"),
         ((bare, "--bands", "9,9,9"), "band 9"),
         ((bare, "-o", deep), "-o wants a folder"),
         ((bare, "--aoi", tmp_path / "none.gpkg"), "no such file; --aoi"),

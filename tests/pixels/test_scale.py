@@ -25,6 +25,14 @@ def test_the_fill_value_is_zero_to_the_network() -> None:
 def test_sixteen_bits_are_never_divided_by_255_in_silence() -> None:
     with pytest.raises(SceneMismatch, match=r"uint16 pixels with values 3 to 3021.*--scale 10000"):
         SCALING.full_for("uint16", None, (3, 3021))
+    for dtype, highest, usual in (
+        ("float32", 1.1, 1),
+        ("float32", 255, 255),
+        ("uint16", 1, 255),
+        ("uint16", 60_000, 65535),
+    ):
+        with pytest.raises(SceneMismatch, match=rf"\(--scale {usual}\)"):
+            SCALING.full_for(dtype, None, (0, highest))
     assert SCALING.full_for("uint16", 10_000, None) == 10_000
     assert SCALING.full_for("uint8", None, None) == 255
 
