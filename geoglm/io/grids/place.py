@@ -17,6 +17,13 @@ MAPPINGS = ("spatial_ref", "crs")
 """Variables that hold the CRS where no ``grid_mapping`` names one: xarray loses it on the way through arithmetic."""
 APART = 0.02
 """Pixels by which coordinates and GeoTransform may differ, beyond whole ones."""
+METRES = {
+    **dict.fromkeys(("m", "metre", "metres", "meter", "meters"), 1.0),
+    **dict.fromkeys(("km", "kilometre", "kilometres", "kilometer", "kilometers"), 1e3),
+    **dict.fromkeys(("foot", "feet", "ft"), 0.3048),
+    **dict.fromkeys(("us survey foot", "us_survey_foot"), 1200 / 3937),
+}
+"""``units`` of coordinates on a plane."""
 
 
 def place(
@@ -40,7 +47,10 @@ def place(
     coords: dict[str, Any] = {"spatial_ref": ((), 0, reference)}
     for dim, n, axis in zip(layer.dims[-2:], layer.shape[-2:], ("y", "x"), strict=True):
         if dim in axes and len(axes[dim]) == n:
-            coords[axis] = ((axis,), _evened(axes[dim], known[dim].dtype))
+            if not known[dim].dtype.startswith(("int", "uint", "float")):
+                raise SceneUnreadable(where, f"its coordinates {dim} are no numbers")
+            step = _step(where, dim, str(known[dim].attrs.get("units", "")), crs)
+            coords[axis] = ((axis,), _evened(axes[dim], known[dim].dtype) * step)
     frame = xr.DataArray(np.broadcast_to(np.uint8(0), layer.shape[-2:]), dims=("y", "x"), coords=coords)
     try:
         found: GeoRef = georef_of(frame)
@@ -49,6 +59,26 @@ def place(
     if whole is not None and found.transform is not None:
         _check_apart(where, found.transform, whole)
     return found.crs, found.transform
+
+
+def _step(where: object, dim: str, units: str, crs: str | None) -> float:
+    """What coordinates are multiplied by to be in the units of the CRS.
+
+    Raises:
+        SceneUnreadable: they are in units of another kind, such as the radians of a geostationary view.
+    """
+    from pyproj import CRS
+
+    if crs is None or not units:
+        return 1.0
+    axes = CRS.from_wkt(crs).axis_info
+    plane = bool(axes) and axes[0].unit_name != "degree"
+    if not plane and units.lower().startswith("degree"):
+        return 1.0
+    if not plane or units.lower() not in METRES:
+        raise SceneUnreadable(where, f"its coordinates {dim} are in {units!r}, which is no unit of its CRS")
+    ratio = METRES[units.lower()] / axes[0].unit_conversion_factor
+    return 1.0 if np.isclose(ratio, 1.0, rtol=1e-9, atol=0) else ratio
 
 
 def _mapping(layer: Variable, known: Mapping[str, Variable]) -> Mapping[str, Any]:
@@ -82,7 +112,7 @@ def _are_degrees(layer: Variable, known: Mapping[str, Variable]) -> bool:
         attrs = known[dim].attrs if dim in known else {}
         units = str(attrs.get("units", ""))
         if role(dim, known) != axis or not (
-            units.startswith("degree") or (not units and dim.lower().startswith(("lat", "lon")))
+            units.startswith(("degree_", "degrees_")) or (not units and dim.lower().startswith(("lat", "lon")))
         ):
             return False
     return True

@@ -13,7 +13,8 @@ from geoglm.errors import SceneUnreadable
 Pairs = Sequence[tuple[int, int]]
 
 GDAL_TYPES = {"uint8": "Byte", "uint16": "UInt16", "int16": "Int16", "uint32": "UInt32", "int32": "Int32",
-              "float32": "Float32", "float64": "Float64", "int8": "Int8"}  # fmt: skip
+              "int64": "Int64", "uint64": "UInt64", "float32": "Float32", "float64": "Float64",
+              "int8": "Int8"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,6 +169,52 @@ def test_coordinates_of_edges_beside_a_geotransform_are_refused(tmp_path: Path) 
     assert georef.transform == UTM @ Affine.translation(8, 5)
 
 
+def test_kilometres_are_thousands_of_metres_and_radians_are_refused(tmp_path: Path) -> None:
+    data = by_rioxarray(array())
+    near = data.assign_coords({a: data[a].copy(data=data[a].values / 1e3) for a in ("x", "y")})
+    for axis in ("x", "y"):
+        near[axis].attrs["units"] = "km"
+    same(RasterFile(written(near, tmp_path / "near", "nc4")), UTM, 32633)
+    near.x.attrs["units"] = "rad"
+    with pytest.raises(SceneUnreadable, match="'rad', which is no unit of its CRS"):
+        RasterFile(written(near, tmp_path / "far", "zarr"))
+
+
+def test_turned_poles_without_parameters_are_no_wgs_84(tmp_path: Path) -> None:
+    data = array(DEGREES, ("rlat", "rlon"))
+    data.rlat.attrs = {"units": "degrees", "standard_name": "grid_latitude"}
+    data.rlon.attrs = {"units": "degrees", "standard_name": "grid_longitude"}
+    meta = RasterFile(written(data.to_dataset(), tmp_path / "scene", "nc4")).meta
+    assert (meta.georef.crs, meta.georef.transform) == (None, None)
+
+
+def test_whole_numbers_of_64_bits_stay_such_and_odd_paths_are_read(tmp_path: Path) -> None:
+    data = by_rioxarray(array().astype("int64") + 2**40)
+    data.light.attrs = {}
+    for kind in ("nc4", "zarr"):
+        (folder := tmp_path / "ä b: c,#d" / kind).mkdir(parents=True)
+        source = RasterFile(written(data, folder / "-scène 1", kind))
+        assert source.meta.dtype == "int64"
+        assert np.array_equal(source.read(source.meta.box, range(3))[0], pixels().astype("int64") + 2**40)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{"chunk_key_encoding": {"name": "v2", "separator": "/"}}, {"order": "F"}, {"compressor": None}, {"filters": []}],
+)
+def test_stores_laid_out_otherwise(tmp_path: Path, how: dict[str, Any]) -> None:
+    store = written(by_rioxarray(array()), tmp_path / "scene", "zarr")
+    group = zarr.open_group(tmp_path / "other.zarr", mode="w", zarr_format=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name, given in zarr.open_group(store).arrays():
+            settings: dict[str, Any] = {"chunks": (2, 16, 20)} | how if name == "light" else {}
+            made = group.create(name, shape=given.shape, dtype=given.dtype, fill_value=given.fill_value, **settings)
+            made[...] = given[...]
+            made.attrs.update(dict(given.attrs))
+    same(RasterFile(tmp_path / "other.zarr"), UTM, 32633)
+
+
 AMBIGUOUS: dict[str, tuple[Callable[[xr.Dataset], xr.Dataset], str]] = {
     "several shapes": (
         lambda d: d.assign(half=(("lat", "lon"), np.ones((4, 5)))).assign_coords(lat=range(4), lon=range(5)),
@@ -300,6 +346,22 @@ def test_without_the_extra_a_line_says_what_to_install(tmp_path: Path) -> None:
     from geoglm.errors import MissingExtra
 
     assert str(MissingExtra("h5py", "netcdf")).endswith("pip install 'geoglm[netcdf]' brings it")
+
+
+def test_damaged_metadata_of_a_store_is_refused_or_harmless(tmp_path: Path) -> None:
+    store = written(by_rioxarray(array()), tmp_path / "scene", "zarr")
+    rng = np.random.default_rng(3)
+    for file in sorted(store.glob("*/.z*")):
+        content = file.read_bytes()
+        told = json.loads(content)
+        for key in told:
+            for value in (None, -1, "x", [], {}, [2**40] * 3, "|O", 1e400):
+                if rng.random() < 0.25:
+                    file.write_text(json.dumps(told | {key: value}))
+                    with contextlib.suppress(GeoglmError):  # anything else is a finding
+                        source = RasterFile(store)
+                        source.read(source.meta.box, range(len(source.meta.bands)))
+        file.write_bytes(content)
 
 
 @pytest.mark.parametrize("kind", ["nc3", "nc4"])
