@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from geoglm.errors import GeoglmError, PlanError
 
-VectorFormat = Literal["gpkg", "parquet", "fgb", "none"]
+VectorFormat = Literal["gpkg", "parquet", "fgb", "pmtiles", "none"]
 Precision = Literal["auto", "f32", "bf16"]
 Doubt = Literal["entropy", "margin"]
 """A layer of uncertainty, see `geoglm.stitch.doubts`."""
@@ -231,8 +231,8 @@ class SegmentOptions:
             raise PlanError(f"band {wrong[0]} is no band; they are counted from 1")
         if self.precision not in ("auto", "f32", "bf16"):
             raise PlanError(f"precision {self.precision!r} is unknown; use auto, f32 or bf16")
-        if self.vectors not in ("gpkg", "parquet", "fgb", "none"):
-            raise PlanError(f"vectors {self.vectors!r} is unknown; use gpkg, parquet, fgb or none")
+        if self.vectors not in get_args(VectorFormat):
+            raise PlanError(f"vectors {self.vectors!r} is unknown; use {', '.join(get_args(VectorFormat))}")
         if self.resample is not None and not 0 < self.resample < 1e6:
             raise PlanError(f"resample {self.resample:g} is no ground sample distance in metres; try 0.5 or 10")
         if self.time_budget is not None and self.scheduler.name != "threads":

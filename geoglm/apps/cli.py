@@ -175,10 +175,11 @@ main.add_command(view)
 )
 @click.option(
     "--vectors",
-    type=click.Choice(["gpkg", "parquet", "fgb", "none"]),
+    type=click.Choice(["gpkg", "parquet", "fgb", "pmtiles", "none"]),
     default="gpkg",
     show_default=True,
-    help="Format of the polygons.",
+    help="Format of the polygons: gpkg (GeoPackage), parquet (GeoParquet), fgb (FlatGeobuf), or pmtiles: tiles for "
+    "maps in the browser, to be looked at and not to be measured, for outlines are rounded and cut.",
 )
 @click.option(
     "--min-area", type=float, default=0.0, help="Merge regions smaller than this, in m², into their neighbours."

@@ -17,7 +17,11 @@ FILE = click.Path(path_type=Path)
 @click.command()
 @click.argument("classes", metavar="CLASSES", type=FILE)
 @click.option(
-    "-o", "--output", type=FILE, help="File to write: .gpkg, .parquet (GeoParquet) or .fgb [CLASSES.gpkg beside it]."
+    "-o",
+    "--output",
+    type=FILE,
+    help="File to write: .gpkg, .parquet (GeoParquet), .fgb, or .pmtiles (tiles for maps in the browser, to be looked "
+    "at and not to be measured) [CLASSES.gpkg beside it].",
 )
 @click.option("--confidence", type=FILE, help="Raster of the same size that tells how sure the map is.")
 @click.option("--classes", "keep", help="Only these classes, by name or value, e.g. building,water.")

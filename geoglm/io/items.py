@@ -35,6 +35,7 @@ KINDS = {
     ".gpkg": ("application/geopackage+sqlite3", "data"),
     ".parquet": ("application/vnd.apache.parquet", "data"),
     ".fgb": ("application/vnd.flatgeobuf", "data"),
+    ".pmtiles": ("application/vnd.pmtiles", "data"),
     ".csv": ("text/csv", "data"),
     ".png": ("image/png", "overview"),
     ".html": ("text/html", "metadata"),

@@ -1,4 +1,7 @@
-"""Polygons into files while they are made: GeoParquet, GeoPackage, FlatGeobuf. No file's worth is ever in memory."""
+"""Polygons into files while they are made: GeoParquet, GeoPackage, FlatGeobuf, and PMTiles to be looked at.
+
+No file's worth is ever in memory.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from numpy.typing import NDArray
 from geoglm.errors import OutputError
 from geoglm.io.commit.checks import check_polygons
 from geoglm.io.polygon_table import PolygonTable
+from geoglm.io.polygon_tiles.write import write_tiles
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,6 +29,9 @@ if TYPE_CHECKING:
 
 DRIVERS = {".gpkg": "GPKG", ".fgb": "FlatGeobuf"}
 SUFFIXES = (".parquet", *DRIVERS)
+"""Of files of whole polygons."""
+TILES = ".pmtiles"
+"""Of files in which polygons are cut into tiles."""
 
 NEXT_TO_NOTHING = 1 << 20
 """A disk with fewer bytes free is full."""
@@ -36,13 +43,16 @@ GROUP_BYTES = 1 << 26
 """Bytes after which a row group is written however few its polygons are."""
 
 
-def write_polygons(table: PolygonTable, traced: Iterable[Polygons], path: Path) -> int:
-    """Write polygons as they come in the format of the suffix of `path` (`SUFFIXES`); how many there were.
+def write_polygons(table: PolygonTable, traced: Iterable[Polygons], path: Path, shape: tuple[int, int]) -> int:
+    """Write polygons as they come in the format of the suffix of `path` (`SUFFIXES`, `TILES`); how many there were.
 
     The file is on the disk, and read again, when this returns.
 
+    Args:
+        shape: height and width of the map.
+
     Raises:
-        OutputError: they cannot be written, or do not read back.
+        OutputError: they cannot be written, or do not read back; no tiles show the place of the map.
         BaseException: whatever making the polygons failed with.
     """
     count, failed = 0, None
@@ -62,12 +72,14 @@ def write_polygons(table: PolygonTable, traced: Iterable[Polygons], path: Path) 
     try:
         if path.suffix == ".parquet":
             _write_parquet(table, counted(), path)
+        elif path.suffix == TILES:
+            write_tiles(table, counted(), path, shape)
         else:
             _write_gdal(table, counted(), path)
     except Exception as error:
         if failed is not None:
             raise failed from error  # whichever way GDAL put it
-        if isinstance(error, OSError) or type(error).__module__.split(".")[0] in ("pyogrio", "pyarrow"):
+        if isinstance(error, OSError) or type(error).__module__.split(".")[0] in ("pyogrio", "pyarrow", "sqlite3"):
             raise OutputError(f"{path}: polygons cannot be written ({_reason(error, path)})") from error
         raise
     check_polygons(path, count, table.georef.crs)

@@ -24,16 +24,19 @@ class Legend:
     Args:
         values: of the class in the raster it came from.
         names: of the class.
+        colours: ``#rrggbb`` of the class, grey where unknown.
     """
 
     values: tuple[int, ...]
     names: tuple[str, ...]
+    colours: tuple[str, ...]
 
     @classmethod
     def of(cls, classes: Iterable[LandClass], values: Iterable[int] = range(256)) -> Legend:
         """Names of the classes that have one; others are called ``class 7``."""
-        known, values = {c.value: c.name for c in classes}, tuple(values)
-        return cls(values, tuple(known.get(v, f"class {v}") for v in values))
+        known, values = {c.value: c for c in classes}, tuple(values)
+        names = tuple(known[v].name if v in known else f"class {v}" for v in values)
+        return cls(values, names, tuple(known[v].colour if v in known else "#808080" for v in values))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from geoglm.io.polygon_tiles.place import WebPlace
 from geoglm.io.source import Source
 from geoglm.jobs.cut import cut_scene
 from geoglm.jobs.plan import SegmentPlan
@@ -14,7 +15,10 @@ def make_plan(source: Source, options: SegmentOptions) -> SegmentPlan:
 
     Raises:
         SceneMismatch, ModelError, PlanError: scene, model and options do not fit together.
+        OutputError: the polygons are wanted as tiles of a world map that does not show the scene.
     """
+    if options.vectors == "pmtiles":
+        WebPlace.of(source.meta.georef, *source.meta.box.shape)
     reading = read_scene(source, options)
     cut = cut_scene(source.meta, reading.package, options, reduce=reading.reduce)
     return SegmentPlan(

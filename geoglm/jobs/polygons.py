@@ -45,7 +45,8 @@ def vectorize(
         classes: path of a raster of any making, or ``(y, x)`` uint8 with 255 (or ``attrs["nodata"]``) where there is
             no class.
         confidence: the same, for the confidence of each polygon; an array in 0…1.
-        output: file to write (``.gpkg``, ``.parquet``, ``.fgb``); nothing of the map stays in memory then.
+        output: file to write (``.gpkg``, ``.parquet``, ``.fgb``, or ``.pmtiles`` to be looked at); nothing of the map
+            stays in memory then.
         keep: names or values of the classes wanted (rasters in files only).
         min_area: merge regions smaller than this, in m² (pixels without a CRS), into their neighbours.
         simplify: tolerance in metres, or ``"2px"``.

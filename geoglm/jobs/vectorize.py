@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from geoglm.errors import OutputError
 from geoglm.io.class_raster import ClassRaster, ConfidenceRaster
 from geoglm.io.commit.draft import drafted
-from geoglm.io.polygon_files import SUFFIXES, write_polygons
+from geoglm.io.polygon_files import SUFFIXES, TILES, write_polygons
 from geoglm.io.polygon_table import Legend, PolygonTable
+from geoglm.io.polygon_tiles.place import WebPlace
 from geoglm.jobs.ahead import ahead
 from geoglm.jobs.progress import Progress, silent
 from geoglm.options import PolygonOptions
@@ -161,7 +162,8 @@ def write_traced(
         path: of the file, in the format of its suffix.
     """
     ground = ground_of(meta.georef, meta.height, meta.width)
-    return write_polygons(table, ahead(trace(ahead(rows), (meta.height, meta.width), ground, rules)), path)
+    shape = meta.height, meta.width
+    return write_polygons(table, ahead(trace(ahead(rows), shape, ground, rules)), path, shape)
 
 
 def _traced(what: ClassMap, options: PolygonOptions, progress: Progress) -> tuple[PolygonTable, Iterator[Polygons]]:
@@ -203,20 +205,23 @@ def polygon_file(what: ClassMap, output: Path, options: PolygonOptions, progress
     """Polygons of a map into a file, row by row: neither is ever in memory as a whole.
 
     Args:
-        output: file to write, in the format of its suffix: ``.gpkg``, ``.parquet`` or ``.fgb``. It appears whole.
+        output: file to write, in the format of its suffix: ``.gpkg``, ``.parquet``, ``.fgb`` or ``.pmtiles``. It
+            appears whole.
 
     Raises:
-        OutputError: there is no such format or folder, or it cannot be written.
+        OutputError: there is no such format or folder, or it cannot be written; no tiles show the place of the map.
         OutputBusy: another run is at the same file.
     """
     began = time.monotonic()
-    if output.suffix not in SUFFIXES:
-        raise OutputError(f"{output}: ends in none of {', '.join(sorted(SUFFIXES))}, which tell the format")
+    if output.suffix not in (*SUFFIXES, TILES):
+        raise OutputError(f"{output}: ends in none of {', '.join(sorted((*SUFFIXES, TILES)))}, which tell the format")
+    if output.suffix == TILES:
+        WebPlace.of(what.georef, *what.shape)
     if not output.parent.is_dir():
         raise OutputError(f"{output.parent}: no such folder; make it first or choose another -o")
     with drafted(output) as draft:
         table, traced = _traced(what, options, progress)
-        count = write_polygons(table, ahead(traced), draft)
+        count = write_polygons(table, ahead(traced), draft, what.shape)
     lacks = what.georef.lacks()
     seconds = time.monotonic() - began
     return VectorizeResult(output, count, what.shape[0] * what.shape[1], seconds, () if lacks is None else (lacks,))

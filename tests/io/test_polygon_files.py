@@ -29,7 +29,8 @@ def write(path: Path, *, classes: np.ndarray = CLASSES, georef: GeoRef = UTM, **
     table = PolygonTable(georef, Legend.of([LandClass(1, "wood", "#00ff00")]), True, multi=TraceRules(**rules).multi)
     ground = Ground.of_pixels(len(classes), georef.transform or Affine.identity())
     rows = [(classes, CERTAIN[: len(classes)])]
-    return write_polygons(table, trace(rows, classes.shape, ground, TraceRules(strip_rows=9, **rules)), path)
+    traced = trace(rows, classes.shape, ground, TraceRules(strip_rows=9, **rules))
+    return write_polygons(table, traced, path, classes.shape)
 
 
 def read(path: Path) -> geopandas.GeoDataFrame:
@@ -99,4 +100,4 @@ def test_what_goes_wrong_while_polygons_are_made_comes_out_as_it_is(tmp_path: Pa
         raise SceneUnreadable(Path("map.tif"), "it ends here")
 
     with pytest.raises(SceneUnreadable, match="it ends here"):
-        write_polygons(PolygonTable(UTM, Legend.of([]), False), traced(), tmp_path / f"out{suffix}")
+        write_polygons(PolygonTable(UTM, Legend.of([]), False), traced(), tmp_path / f"out{suffix}", CLASSES.shape)
