@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from geoglm.errors import OutputError
 from geoglm.io.commit.checks import check_polygons
 from geoglm.io.polygon_table import PolygonTable
-from geoglm.io.polygon_tiles.write import write_tiles
+from geoglm.io.web_tiles import WebPlace, write_tiles
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -73,13 +73,13 @@ def write_polygons(table: PolygonTable, traced: Iterable[Polygons], path: Path, 
         if path.suffix == ".parquet":
             _write_parquet(table, counted(), path)
         elif path.suffix == TILES:
-            write_tiles(table, counted(), path, shape)
+            _write_tiles(table, counted(), path, WebPlace.of(table.georef, *shape))
         else:
             _write_gdal(table, counted(), path)
     except Exception as error:
         if failed is not None:
             raise failed from error  # whichever way GDAL put it
-        if isinstance(error, OSError) or type(error).__module__.split(".")[0] in ("pyogrio", "pyarrow", "sqlite3"):
+        if isinstance(error, OSError) or type(error).__module__.split(".")[0] in ("pyogrio", "pyarrow"):
             raise OutputError(f"{path}: polygons cannot be written ({_reason(error, path)})") from error
         raise
     check_polygons(path, count, table.georef.crs)
@@ -113,6 +113,16 @@ def _write_gdal(table: PolygonTable, traced: Iterable[Polygons], path: Path) -> 
             geometry_type="MultiPolygon" if table.multi else "Polygon",
             crs=table.georef.crs,
         )
+
+
+def _write_tiles(table: PolygonTable, traced: Iterable[Polygons], path: Path, place: WebPlace) -> None:
+    """Through a file of whole polygons beside it, which GDAL cuts into tiles when the last has come."""
+    whole = path.with_name(path.name + ".whole.fgb")
+    try:
+        _write_gdal(table, traced, whole)
+        write_tiles(whole, path, place, table.legend)
+    finally:
+        whole.unlink(missing_ok=True)
 
 
 def _flattened(rows: Any) -> Any:

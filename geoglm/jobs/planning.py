@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from geoglm.io.polygon_tiles.place import WebPlace
 from geoglm.io.source import Source
+from geoglm.io.web_tiles import WebPlace
 from geoglm.jobs.cut import cut_scene
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.jobs.reading import read_scene

@@ -17,7 +17,7 @@ from geoglm.io.class_raster import ClassRaster, ConfidenceRaster
 from geoglm.io.commit.draft import drafted
 from geoglm.io.polygon_files import SUFFIXES, TILES, write_polygons
 from geoglm.io.polygon_table import Legend, PolygonTable
-from geoglm.io.polygon_tiles.place import WebPlace
+from geoglm.io.web_tiles import WebPlace
 from geoglm.jobs.ahead import ahead
 from geoglm.jobs.progress import Progress, silent
 from geoglm.options import PolygonOptions

@@ -78,12 +78,14 @@ def check_polygons(path: Path, count: int, crs: str | None) -> None:
         OutputError: it does not.
     """
     sync([path])
+    if path.suffix == ".pmtiles" and count == 0:
+        return  # GDAL writes a file without tiles, but reads none
     try:
         found, named = _counted(path)
     except Exception as error:  # each reader has its own
         raise _damaged(path) from error
     if path.suffix == ".pmtiles":
-        found, count = min(found, 1), min(count, 1)
+        found, count = min(found, 1), 1
     if found != count:
         raise _damaged(path)
     if crs is not None and not named:
