@@ -72,7 +72,7 @@ def check_place(path: Path, shape: tuple[int, int], bands: int, georef: GeoRef) 
 def check_polygons(path: Path, count: int, crs: str | None) -> None:
     """Have a file of polygons on the disk, and open it again: it must hold as many, in a CRS if there is one.
 
-    Of tiles each must unpack, and there must be some: one polygon may lie in several.
+    Of tiles there must be some: one polygon may lie in several.
 
     Raises:
         OutputError: it does not.
