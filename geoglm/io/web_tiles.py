@@ -75,22 +75,17 @@ def write_tiles(whole: Path, path: Path, place: WebPlace, legend: Legend) -> Non
 
     Attributes are ``polygon``, a number that pieces of one polygon share, ``colour``, and those of `SHOWN` that the
     file has. GDAL's own temporary files lie beside ``path``.
-
-    Raises:
-        OutputError: there are no polygons; GDAL makes no file without tiles.
     """
     import pyarrow as pa
     import pyogrio
 
     path.unlink(missing_ok=True)
-    if not pyogrio.read_info(whole, force_feature_count=True)["features"]:
-        raise OutputError("the map has no polygons, and pmtiles cannot be empty; write gpkg, parquet or fgb")
     least, most = place.zooms
     bounds = ",".join(map(str, place.box))  # else GDAL takes those of the polygons, and fails where there are none
     options = {"NAME": "polygons", "MINZOOM": str(least), "MAXZOOM": str(most), "BOUNDS": bounds} | NOTHING_DROPPED
     with (
         quiet(RuntimeWarning, "driver PMTiles does not support creation option BOUNDS"),  # it only fails to list it
-        pyogrio.open_arrow(whole, columns=SHOWN, use_pyarrow=True) as (told, reader),
+        pyogrio.open_arrow(whole, columns=SHOWN, use_pyarrow=True, batch_size=1024) as (told, reader),
     ):
         schema = next(_coloured([reader.schema.empty_table()], legend)).schema
         pyogrio.write_arrow(
