@@ -16,27 +16,32 @@ NORMAL_95 = 1.959964
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A number with its standard error; NaN where the sample says nothing.
+    """A share, or an area that is a share of `whole`, with its standard error; NaN where the sample says nothing.
 
     Args:
         reach: standard errors to either side that hold 95 %.
+        whole: what a share of 100 % amounts to.
     """
 
     value: float
     error: float
     reach: float = NORMAL_95
+    whole: float = 1.0
 
     @property
     def margin(self) -> float:
-        """Half the width of the 95 % confidence interval."""
+        """Half the width of the 95 % confidence interval before it is cut, see `as_dict`."""
         return self.reach * self.error
 
     def __mul__(self, unit: float) -> Estimate:
-        return Estimate(self.value * unit, self.error * unit, self.reach)
+        return Estimate(self.value * unit, self.error * unit, self.reach, self.whole * unit)
 
     def as_dict(self) -> dict[str, float | None]:
-        """Value, standard error and the ends of the 95 % interval, None for NaN."""
-        ends = (self.value - self.margin, self.value + self.margin)
+        """Value, standard error and the ends of the 95 % interval, None for NaN.
+
+        The interval is cut to 0 to 100 % of `whole`, beyond which no share lies: it holds the truth as often as uncut.
+        """
+        ends = np.clip([self.value - self.margin, self.value + self.margin], 0.0, self.whole)
         named = zip(("value", "standard_error", "low", "high"), (self.value, self.error, *ends), strict=True)
         return {k: None if np.isnan(v) else float(v) for k, v in named}
 

@@ -84,7 +84,8 @@ class TwoStageSample:
         What blocks add to the variance is found by leaving out each in turn (the jackknife); the usual linear
         approximation makes intervals too narrow where few blocks hold any of `whole`. The error is NaN where only one
         does. The interval is that of Student's t; its degrees of freedom are the blocks that hold any of
-        `whole`, less their strata (Korn and Graubard, Analysis of Health Surveys, 1999, section 5.2).
+        `whole`, less their strata (Korn and Graubard, Analysis of Health Surveys, 1999, section 5.2). With few
+        blocks it is wide, and told as far as shares go: from 0 to 100 %.
         """
         y, x = self._totals((part & whole).astype(np.float64)), self._totals(whole.astype(np.float64))
         weight = self._inflation()

@@ -128,6 +128,22 @@ def test_of_a_class_in_one_block_nobody_knows_how_sure_its_accuracy_is() -> None
     assert users.as_dict()["low"] is None
 
 
+@given(st.integers(0, 10**6), st.floats(0.1, 1e6))
+@settings(max_examples=30)
+def test_intervals_are_those_of_students_t_cut_to_what_shares_can_be(seed: int, area: float) -> None:
+    found = assess(a_sample(seed, pixels=50, per_block=3, drawn=3, blocks=9, strata=1))
+    for share in (found.overall, *found.users, *found.producers, *found.shares):
+        for whole, estimate in ((1.0, share), (area, share * area)):
+            told = estimate.as_dict()
+            low, high = told["low"], told["high"]
+            if low is None or high is None:
+                assert np.isnan(share.error)
+                continue
+            assert low == pytest.approx(max(0.0, whole * (share.value - share.margin)))
+            assert high == pytest.approx(min(whole, whole * (share.value + share.margin)))
+            assert 0 <= low <= high <= whole
+
+
 def test_one_point_in_a_block_or_one_block_in_a_stratum_tells_nothing_of_spread() -> None:
     with pytest.raises(ValueError, match="block 1 has 1 labelled units; 2 are needed"):
         assess(a_sample(0, pixels=9, per_block=1, drawn=4, blocks=9, strata=1))
