@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,27 @@ def place_table(own: Sequence[str], names: Sequence[str]) -> NDArray[np.uint8]:
     table = np.full(256, INVALID, np.uint8)
     table[: len(own)] = [place[plain(n)] for n in own]
     return table
+
+
+def check_shared(paths: Sequence[Path], classes: Sequence[Sequence[str]]) -> None:
+    """Refuse a map whose classes have no name in common with those of any other: all of it would be change.
+
+    Numbers that stand for classes are those that there happen to be, and need not meet.
+
+    Raises:
+        LabelError: there is one.
+    """
+    named = [{plain(n) for n in own} for own in classes]
+    for k, (path, own) in enumerate(zip(paths, named, strict=True)):
+        others = set().union(*named[:k], *named[k + 1 :])
+        numbers = all(n.lstrip("-").isdecimal() for n in own | others)
+        if own and others and not own & others and not numbers:
+            theirs = sorted({n for given in classes for n in given if plain(n) in others})
+            told, other = (", ".join(n[:8]) + (" …" if len(n) > 8 else "") for n in (classes[k], theirs))
+            raise LabelError(
+                f"{path}: has the classes {told}, the other maps {other}; classes are matched by name: give all maps "
+                "the same names, or values"
+            )
 
 
 def match_names(

@@ -1,6 +1,6 @@
 """Polygons into files while they are made: GeoParquet, GeoPackage, FlatGeobuf, and PMTiles to be looked at.
 
-No file's worth is ever in memory.
+No file's worth is ever in memory, but for the tiles that GDAL cuts.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def write_tiles(whole: Path, path: Path, place: WebPlace, legend: Legend) -> Non
     options = {"NAME": "polygons", "MINZOOM": str(least), "MAXZOOM": str(most), "BOUNDS": bounds} | NOTHING_DROPPED
     with (
         quiet(RuntimeWarning, "driver PMTiles does not support creation option BOUNDS"),  # it only fails to list it
-        pyogrio.open_arrow(whole, columns=SHOWN, use_pyarrow=True, batch_size=1024) as (told, reader),
+        pyogrio.open_arrow(whole, columns=SHOWN, use_pyarrow=True) as (told, reader),
     ):
         schema = next(_coloured([reader.schema.empty_table()], legend)).schema
         pyogrio.write_arrow(

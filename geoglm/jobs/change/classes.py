@@ -12,7 +12,7 @@ from geoglm.errors import SceneMismatch
 from geoglm.io.change.scene_pair import ScenePair
 from geoglm.io.change.sureness import sureness
 from geoglm.io.label_colours import label_colours, spread_colour
-from geoglm.io.label_names import place_table, plain
+from geoglm.io.label_names import check_shared, place_table, plain
 from geoglm.io.labels import open_labels
 from geoglm.jobs.change.kept import Kept
 from geoglm.jobs.change.maps import NO_CHANGE, Cell, Cells
@@ -37,7 +37,7 @@ class MapsCompared:
     Where a map has its confidence beside it, as `geoglm segment` leaves it, a flip between unsure classes is no change.
 
     Raises:
-        LabelError: one of them is no class raster.
+        LabelError: one of them is no class raster, or they have no class in common.
         SceneMismatch: together they have more than 15 classes.
     """
 
@@ -45,6 +45,7 @@ class MapsCompared:
         self.paths, self.scene, self.sure_from = paths, pair.before.meta.box, options.sure("classes")
         self.dates = [open_labels(path, pair.before.meta) for path in paths]
         first, second = (d.classes for d in self.dates)
+        check_shared(paths, [first, second])
         alike = [plain(n) for n in first] == [plain(n) for n in second]
         every = {plain(n): n for n in (*second, *first)}
         self.classes = (

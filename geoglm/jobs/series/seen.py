@@ -15,7 +15,7 @@ from geoglm.errors import SceneMismatch, SeriesError
 from geoglm.io.class_raster import ClassRaster
 from geoglm.io.geotiff import RasterFile
 from geoglm.io.label_colours import label_colours, spread_colour
-from geoglm.io.label_names import place_table, plain
+from geoglm.io.label_names import check_shared, place_table, plain
 from geoglm.io.labels import Labels, open_labels
 from geoglm.io.series.stack import Stack
 from geoglm.io.source import Source
@@ -82,7 +82,7 @@ def given_maps(series: Sequence[Dated], stack: Stack, *, noise: float) -> Seen:
     that says; of any other map a share of `noise` is wrong.
 
     Raises:
-        LabelError: one of them is no class raster.
+        LabelError: one of them is no class raster, or has no class in common with the others.
         SceneMismatch: a map is no file of this machine.
     """
     paths = [d.scene for d in series]
@@ -113,7 +113,7 @@ def _legend(paths: Sequence[Path], series: Sequence[Dated], labels: Sequence[Lab
     told = {ClassRaster(p).classes if own else () for p, own in zip(paths, ours, strict=True)}
     if len(told) == 1 and (common := told.pop()):
         return common
-    _check_shared(paths, labels)
+    check_shared(paths, [found.classes for found in labels])
     names = list({plain(n): n for found in reversed(labels) for n in found.classes}.values())
     numbers = all(n.isdecimal() and int(n) < INVALID for n in names)
     names.sort(key=int if numbers else str)
@@ -125,29 +125,6 @@ def _legend(paths: Sequence[Path], series: Sequence[Dated], labels: Sequence[Lab
     return tuple(
         LandClass(int(n) if numbers else k, n, found.get(n, spread_colour(k, len(names)))) for k, n in enumerate(names)
     )
-
-
-def _check_shared(paths: Sequence[Path], labels: Sequence[Labels]) -> None:
-    """Refuse a map whose classes have no name in common with those of any other: all of it would be change.
-
-    Raises:
-        SeriesError: there is one.
-    """
-    named = [{plain(n) for n in found.classes} for found in labels]
-    for k, (path, own) in enumerate(zip(paths, named, strict=True)):
-        others = set().union(*named[:k], *named[k + 1 :])
-        numbers = all(n.lstrip("-").isdecimal() for n in own | others)  # those that there happen to be
-        if own and others and not own & others and not numbers:
-            theirs = {n for found in labels for n in found.classes if plain(n) in others}
-            raise SeriesError(
-                f"{path}: has the classes {_told(labels[k].classes)}, the other maps {_told(sorted(theirs))}; classes "
-                "are matched by name: give all maps the same names, or values"
-            )
-
-
-def _told(names: Sequence[str]) -> str:
-    """Some names."""
-    return ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
 
 
 def _confidence(date: Dated, stack: Stack) -> Source | None:

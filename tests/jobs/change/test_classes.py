@@ -211,4 +211,7 @@ def test_what_does_not_go_together_is_refused_in_a_line(tmp_path: Path, scenes: 
     crowded = write_map(tmp_path / "many.tif", dates()[0], many)
     with pytest.raises(GeoglmError, match="16 classes make too many kinds of change"):
         change(crowded, crowded, tmp_path / "no")
+    bare = write_scene(tmp_path / "bare.tif", dates()[1][None])
+    with pytest.raises(GeoglmError, match=r"bare.tif: has the classes [0-9, ]+, the other maps .*matched by name"):
+        change(bare, mapped, tmp_path / "no", method="classes")
     assert not (tmp_path / "no").exists()
