@@ -20,6 +20,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
+import xarray as xr
 from affine import Affine
 from click.testing import CliRunner
 from numpy.typing import NDArray
@@ -113,6 +114,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write(f"bands/scene_2020_B{k}.tif", band[None])
     for sample in SAMPLES.glob("*.tif"):
         shutil.copy(sample, here)
+    red, green, blue = (xr.DataArray(p, dims=("y", "x")) for p in pixels)
+    east, north = (0.25 * (np.arange(SIDE_PX) + 0.5) for _ in "xy")
+    corner = place["transform"].c, place["transform"].f
+    scene = xr.Dataset({"red": red, "green": green, "blue": blue}, {"x": corner[0] + east, "y": corner[1] - north})
+    scene = scene.assign_coords(spatial_ref=((), 0, {"crs_wkt": place["crs"].to_wkt()}))
+    scene.to_netcdf(here / "scene.nc")
+    scene.to_zarr(here / "scene.zarr", zarr_format=2)
     left, bottom, right, top = array_bounds(SIDE_PX, SIDE_PX, place["transform"])
     third = (right - left) / 3
     polygons = [box(left + third * k, bottom, left + third * (k + 1), top) for k in range(3)]
