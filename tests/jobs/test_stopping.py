@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +18,14 @@ from geoglm.jobs.segment import segment_file
 from geoglm.jobs.stopping import Stopped, in_hand
 from geoglm.options import PatchRule, SegmentOptions
 from tests.conftest import pointwise, write_scene
+
+
+@pytest.fixture(autouse=True)
+def _not_ignored() -> Iterator[None]:
+    """A shell that runs the tests in the background has them ignore SIGINT, and so would the runs that they start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_what_is_in_hand_is_finished_and_nothing_is_begun_after_an_error() -> None:
