@@ -76,6 +76,24 @@ def dying(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[str]]:
     return arm
 
 
+@pytest.fixture
+def killed_in_the_middle(dying: Callable[[int], list[str]], monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Leave a folder with somebody's file, in which an old result is gone and a new one not all there."""
+
+    def leave(output: Path) -> None:
+        (output / "mine.txt").write_text("keep me")
+        commit(output, "old")
+        for last in range(100):
+            dying(last)
+            with pytest.raises(Killed):
+                commit(output, "new")
+            rest(monkeypatch)
+            if told(output) is None:
+                return
+
+    return leave
+
+
 @pytest.mark.parametrize("others", [False, True], ids=["alone", "with other files"])
 def test_killed_at_any_step_the_old_result_is_whole_or_the_new_one_and_the_next_run_completes_it(
     tmp_path: Path, dying: Callable[[int], list[str]], monkeypatch: pytest.MonkeyPatch, others: bool
@@ -105,34 +123,18 @@ def test_killed_at_any_step_the_old_result_is_whole_or_the_new_one_and_the_next_
 
 
 def test_a_move_that_was_begun_is_completed_whatever_comes_next(
-    tmp_path: Path, dying: Callable[[int], list[str]], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, killed_in_the_middle: Callable[[Path], None]
 ) -> None:
-    (tmp_path / "mine.txt").write_text("keep me")
-    commit(tmp_path, "old")
-    for last in range(100):
-        dying(last)
-        with pytest.raises(Killed):
-            commit(tmp_path, "new")
-        rest(monkeypatch)
-        if told(tmp_path) is None:
-            break
+    killed_in_the_middle(tmp_path)
     with Stage(tmp_path, "another key").held():
         assert told(tmp_path) == "new"
 
 
 def test_damaged_drafts_are_not_moved_but_made_again(
-    tmp_path: Path, dying: Callable[[int], list[str]], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, killed_in_the_middle: Callable[[Path], None]
 ) -> None:
-    (tmp_path / "mine.txt").write_text("keep me")
-    commit(tmp_path, "old")
+    killed_in_the_middle(tmp_path)
     stage = Stage(tmp_path, "new")
-    for last in range(100):
-        dying(last)
-        with pytest.raises(Killed):
-            commit(tmp_path, "new")
-        rest(monkeypatch)
-        if told(tmp_path) is None:
-            break
     (stage.drafts / "summary.json").write_text("nex")
     with Stage(tmp_path, "new").held() as stage:
         assert told(tmp_path) is None
@@ -153,18 +155,10 @@ def test_a_file_of_somebody_else_is_refused_even_after_a_killed_run(tmp_path: Pa
 
 
 def test_a_damaged_record_is_named_with_the_way_out(
-    tmp_path: Path, dying: Callable[[int], list[str]], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, killed_in_the_middle: Callable[[Path], None]
 ) -> None:
-    (tmp_path / "mine.txt").write_text("keep me")
-    commit(tmp_path, "old")
+    killed_in_the_middle(tmp_path)
     stage = Stage(tmp_path, "new")
-    for last in range(100):
-        dying(last)
-        with pytest.raises(Killed):
-            commit(tmp_path, "new")
-        rest(monkeypatch)
-        if told(tmp_path) is None:
-            break
     whole = stage.record.read_bytes()
     stage.record.write_bytes(whole.replace(b"summary", b"mine.tx"))
     with pytest.raises(OutputError, match=r"record is damaged: delete it and .*moving.json, or choose another"):
