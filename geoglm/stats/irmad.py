@@ -13,7 +13,7 @@ here by the factor that weighting has on a χ² variable (as M-estimators of sca
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,11 @@ ROUNDS, SETTLED = 50, 1e-3
 
 STEADIEST = 1e-6
 """Share of a band's variance that counts as noise: of bands that repeat each other, and of dates that are the same."""
+
+LEAST_WEIGHT = 0.4
+"""Mean weight of the pixels below which no more rounds are made. It is 0.5 where nothing has changed, and falls round
+after round where some ground, a city say, differs by more than its share of light and angles; then it would all count
+as changed."""
 
 TINY = 1e-300
 """Keeps sums of no weight from being divided by."""
@@ -76,7 +81,10 @@ class Alteration:
         correlation: ``(variates,)`` canonical correlations; as many as the date with fewer bands has.
         forecasts: ``(bands, bands)`` of the first date by the second, and of the second by the first: linear regression
             on unchanged pixels.
+        spreads: ``(bands,)`` standard deviations of unchanged pixels, of the first and of the second date.
         scatter: factor by which the spread of unchanged pixels seems smaller than it is.
+        in_common: largest canonical correlation while every pixel counted the same. Those of `correlation` come near
+            1 even for dates of different ground, of which some pixels are always alike.
     """
 
     before_mean: Values
@@ -85,7 +93,9 @@ class Alteration:
     after_axes: Values
     correlation: Values
     forecasts: tuple[Values, Values]
+    spreads: tuple[Values, Values]
     scatter: float = 1.0
+    in_common: float = 1.0
 
     @classmethod
     def of(cls, moments: Moments, bands: int, *, weighted: bool) -> Alteration:
@@ -104,7 +114,16 @@ class Alteration:
             correlation, paired, axes = _canonical(second, first, both.T)
         scatter = scatter_of(len(correlation)) if weighted else 1.0
         forecasts: tuple[Values, Values] = (solve(second, both.T).T, solve(first, both).T)
-        return cls(moments.mean[:bands], moments.mean[bands:], axes, paired, correlation, forecasts, scatter)
+        spread = np.sqrt(np.diag(covariance))
+        spreads = spread[:bands], spread[bands:]
+        common = float(correlation.max())
+        means = moments.mean[:bands], moments.mean[bands:]
+        return cls(*means, axes, paired, correlation, forecasts, spreads, scatter, common)
+
+    @property
+    def shared(self) -> float:
+        """Information that the dates have in common, nats a pixel (of normal variables: Gelfand, Yaglom 1957)."""
+        return float(-0.5 * np.log(np.maximum(1 - self.correlation**2, STEADIEST)).sum())
 
     def statistic(self, before: Values, after: Values) -> Values:
         """``(n,)`` sum of squared standardised differences; χ² with as many degrees of freedom as variates where
@@ -152,23 +171,34 @@ def scatter_of(variates: int) -> float:
 def alteration(blocks: Blocks) -> Alteration:
     """The transformation of a pair, refined until it settles: pixels count by how unchanged they looked before.
 
+    The less changed ground counts, the more the dates have in common, as long as it is the change that goes. Where that
+    falls again, what is left has become one kind of ground, open water mostly, whose bands hold little but noise, and
+    the rest of the scene would count as changed; so the last transformation before that is taken (`LEAST_WEIGHT` is for
+    the same).
+
     Raises:
         ValueError: there is no pixel.
     """
     found: Alteration | None = None
     for _ in range(ROUNDS):
         total: Moments | None = None
-        bands = 0
+        bands = count = 0
         for before, after in blocks():
             bands = len(before)
             weights = np.ones(before.shape[1]) if found is None else found.unchanged(found.statistic(before, after))
             part = Moments.of(np.concatenate([before, after]), weights)
-            total = part if total is None else total + part
+            total, count = part if total is None else total + part, count + before.shape[1]
         if total is None or not total.weight:
             raise ValueError("the two dates have no valid pixel in common")
+        if found is not None and total.weight < LEAST_WEIGHT * count:
+            return found
         new = Alteration.of(total, bands, weighted=found is not None)
-        if found is not None and np.abs(new.correlation - found.correlation).max() < SETTLED:
-            return new
+        if found is not None:
+            new = replace(new, in_common=found.in_common)
+            if new.shared < found.shared:
+                return found
+            if np.abs(new.correlation - found.correlation).max() < SETTLED:
+                return new
         found = new
     assert found is not None
     return found

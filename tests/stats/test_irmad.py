@@ -94,3 +94,24 @@ def test_without_a_pixel_there_is_nothing_to_tell() -> None:
     with pytest.raises(ValueError, match="no valid pixel in common"):
         alteration(list)
     assert Alteration.of(Moments.of(np.zeros((2, 1)), np.ones(1)), 1, weighted=False).correlation == [0]
+
+
+@pytest.mark.parametrize("sea", [0.2, 0.3])
+def test_quiet_water_does_not_make_the_land_around_it_changed(sea: float) -> None:
+    """Pixels of water differ by less than those of land; weighted round after round they would be all that counts."""
+    rng = np.random.default_rng(5)
+    before, after = pair(5, pixels=20_000, bands=6)
+    water = rng.random(20_000) < sea
+    for date in (before, after):
+        date[:, water] = 20 + 0.05 * rng.normal(size=(6, water.sum()))
+    found = alteration(lambda: [(before, after)])
+    flagged = found.unchanged(found.statistic(before, after)) < 0.01
+    assert flagged[~water].mean() < 0.5
+    assert not flagged[water].any()
+
+
+def test_what_dates_have_in_common_is_told_before_any_are_left_out() -> None:
+    before, after = pair(6, bands=3)
+    assert alteration(lambda: [(before, after)]).in_common > 0.9
+    elsewhere = pair(7, bands=3)[1]
+    assert alteration(lambda: [(before, elsewhere)]).in_common < 0.2
