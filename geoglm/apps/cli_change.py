@@ -11,7 +11,7 @@ import click
 from geoglm.apps.cli_options import report_option, scene_argument
 from geoglm.apps.notes import print_notes
 from geoglm.apps.progress import progress_bar
-from geoglm.options import SchedulerRule, parse_bands, parse_memory
+from geoglm.options import SchedulerRule, parse_bands, parse_memory, parse_scale
 
 if TYPE_CHECKING:
     from geoglm.io.remote import SceneRef
@@ -26,19 +26,26 @@ FILE = click.Path(path_type=Path)
 @click.option("-o", "--output", type=FILE, help="Folder for the results [BEFORE-to-AFTER-change beside BEFORE].")
 @click.option(
     "--method",
-    type=click.Choice(["auto", "spectral", "classes"]),
+    type=click.Choice(["auto", "spectral", "features", "classes"]),
     default="auto",
     show_default=True,
-    help="spectral: by all bands, without a model. classes: by two maps of classes, given or made with --model.",
+    help="spectral: by all bands, without a model. features: by the bands, where what a model sees changed as well. "
+    "classes: by two maps of classes, given or made with --model.",
 )
 @click.option(
-    "-m", "--model", default="auto", show_default=True, help="Model for both dates; naming one means classes."
+    "-m",
+    "--model",
+    default="auto",
+    show_default=True,
+    help="Model for both dates; naming one means classes unless features is said.",
 )
 @click.option("--bands", help="Bands to compare (for classes: those of the model), e.g. 4,3,2, counted from 1.")
-@click.option("--coregister", is_flag=True, help="Take back the shift that is measured between the dates.")
 @click.option(
-    "--min-probability", "at_least", type=float, help="A change counts from here on [spectral 0.5, classes 0.75]."
+    "--scale",
+    help="For a model: pixel value of both dates that counts as full scale, e.g. 10000, or auto (99.5th percentile).",
 )
+@click.option("--coregister", is_flag=True, help="Take back the shift that is measured between the dates.")
+@click.option("--min-probability", "at_least", type=float, help="A change counts from here on [0.5, classes 0.75].")
 @click.option("--min-area", type=float, default=0.0, help="Merge regions smaller than this, in m², into neighbours.")
 @click.option(
     "--vectors",
@@ -77,6 +84,7 @@ def change(before: SceneRef, after: SceneRef, output: Path | None, as_json: bool
     geoglm change 2019-geoglm/classes.tif 2024-geoglm/classes.tif -o out
     """
     given["bands"], given["memory"] = parse_bands(given["bands"]), parse_memory(given["memory"])
+    given["scale"] = parse_scale(given["scale"])
     given["scheduler"] = SchedulerRule.parse(given["scheduler"])
     from geoglm.jobs.change.run import change as compare
 

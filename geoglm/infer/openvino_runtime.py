@@ -19,7 +19,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from geoglm.infer.decode import Decoder
-from geoglm.infer.openvino_tail import without_widening
+from geoglm.infer.openvino_tail import headless, without_widening
 from geoglm.infer.runtime import Product, in_full_batches
 from geoglm.options import Doubt, Precision
 from geoglm.pixels.scale import NetworkDtype
@@ -77,8 +77,12 @@ class OpenVinoRuntime:
             self._of_scene = (np.repeat(summary, self.batch, axis=0),)
             shapes += [[self.batch, summary.shape[1]], [self.batch, 5]]
         model.reshape(dict(enumerate(shapes)))
-        model, factor = without_widening(model)
-        self._decode = Decoder(product, factor, temperature, doubts)
+        self._decode: Callable[[NDArray[np.float32]], tuple[NDArray[np.generic], ...]]
+        if product == "features":
+            model, self._decode = headless(model), _kept_apart
+        else:
+            model, factor = without_widening(model)
+            self._decode = Decoder(product, factor, temperature, doubts)
         steps = ov.preprocess.PrePostProcessor(model)
         steps.input(0).tensor().set_element_type(ELEMENT[dtype])
         steps.input(0).preprocess().convert_element_type(ov.Type.f32)
@@ -108,6 +112,11 @@ class OpenVinoRuntime:
         inputs = (np.ascontiguousarray(tiles), *self._of_scene, *places)
         answer = self._mine.request.infer(dict(enumerate(inputs)), share_inputs=True, share_outputs=True)
         return self._decode(answer[0])
+
+
+def _kept_apart(answer: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+    """An answer in memory of its own; the request takes its own for the next one."""
+    return (answer.copy(),)
 
 
 @cache

@@ -1,8 +1,11 @@
-"""The last step of a network, bringing logits up to single pixels, taken off its graph: `Decoder` does it faster."""
+"""The last steps of a network taken off its graph: bringing logits up to single pixels, which `Decoder` does faster,
+and the classifying layer, before which lies what the network sees."""
 
 from __future__ import annotations
 
 import openvino as ov
+
+from geoglm.errors import ModelError
 
 AREAS = ("half_pixel", "pytorch_half_pixel")
 """Names of the sample grid that is fixed to pixel areas, torch's ``align_corners=False``."""
@@ -26,3 +29,51 @@ def without_widening(model: ov.Model) -> tuple[ov.Model, int]:
         return model, 1
     result.input(0).replace_source_output(node.input_value(0))
     return ov.Model([result], model.get_parameters(), "logits"), factor
+
+
+SCALED = ("Add", "Divide", "Multiply", "Subtract")
+ALONG = (
+    *SCALED,
+    "Convert",
+    "Interpolate",
+    "Log",
+    "LogSoftmax",
+    "Maximum",
+    "Pad",
+    "Sigmoid",
+    "Slice",
+    "Softmax",
+    "StridedSlice",
+    "Transpose",
+)
+"""What may follow a classifying layer: nothing that brings pixels or layers together."""
+
+
+def headless(model: ov.Model) -> ov.Model:
+    """`model` up to its classifying layer, the last convolution: what that is given, ``(n, feature, y, x)``.
+
+    Args:
+        model: with fixed shapes and one output, logits or probabilities.
+
+    Raises:
+        ModelError: it has no single such layer.
+    """
+    node = model.get_results()[0].input_value(0).get_node()
+    while node.get_type_name() in ALONG:
+        others = [v.get_node() for v in node.input_values()[1:]]
+        if node.get_type_name() in SCALED and not all(map(_constant, others)):
+            break
+        node = node.input_value(0).get_node()
+    if node.get_type_name() != "Convolution":
+        raise ModelError(
+            f"the model's graph ends in {node.get_type_name()}, not in a convolution that classifies, so what it sees "
+            "cannot be compared; use --method classes"
+        )
+    return ov.Model([node.input_value(0)], model.get_parameters(), "features")
+
+
+def _constant(node: ov.Node) -> bool:
+    """Whether what a node gives is the same for every tile."""
+    if node.get_type_name() in ("Constant", "ShapeOf", "Parameter"):
+        return bool(node.get_type_name() != "Parameter")
+    return all(_constant(v.get_node()) for v in node.input_values())

@@ -8,9 +8,9 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Product = Literal["map", "percent", "float", "logits"]
+Product = Literal["map", "percent", "float", "logits", "features"]
 """What the graph gives: class and confidence; these and every probability in percent; probabilities as float32 alone,
-for blending; or logits over the temperature, for explanations."""
+for blending; logits over the temperature, for explanations; or what the classifying layer is given (OpenVINO only)."""
 
 
 class Runtime(Protocol):
@@ -34,9 +34,9 @@ class Runtime(Protocol):
 
         Returns:
             for the product ``map``: classes and confidence in percent, uint8 ``(n, y, x)``; for ``percent``
-            also uint8 ``(n, class, y, x)``; for ``float`` and ``logits`` only float32 ``(n, class, y, x)``. Behind
-            these come the layers of uncertainty it was made for, uint8 ``(n, y, x)`` in percent, see
-            `geoglm.stitch.doubts`.
+            also uint8 ``(n, class, y, x)``; for ``float`` and ``logits`` only float32 ``(n, class, y, x)``, for
+            ``features`` float32 ``(n, feature, y / factor, x / factor)`` by a factor of the network. Behind these come
+            the layers of uncertainty it was made for, uint8 ``(n, y, x)`` in percent, see `geoglm.stitch.doubts`.
         """
 
 

@@ -41,20 +41,8 @@ class ModelCompared:
     """
 
     def __init__(self, ready: Preflight, options: ChangeOptions, client: Client | None = None) -> None:
-        asked = SegmentOptions(
-            model=options.model,
-            bands=options.bands,
-            memory=options.memory,
-            workers=options.workers,
-            shard_px=options.block_px,
-            probabilities=True,
-            vectors="none",
-            scheduler=options.scheduler,
-        )
-        self.before = make_plan(ready.pair.before, asked)
+        self.before, self.after = plans_of(ready, options, probabilities=True)
         seen_by = self.before.package
-        name = seen_by.card.name if options.model == "auto" else options.model  # the same eyes see the second date
-        self.after = make_plan(ready.pair.after, replace(asked, model=name))
         self.client, self.sure_from = client, options.sure("classes")
         self.classes = tuple(c.name for c in seen_by.card.classes)
         check_count(self.classes, seen_by.card.name)
@@ -111,6 +99,31 @@ class ModelCompared:
         progress(done, total)
         runtime = score_shards(ShardScorer(plan), left, told, place)
         return f"{place.where}, {runtime}"
+
+
+def plans_of(ready: Preflight, options: ChangeOptions, **more: Any) -> tuple[SegmentPlan, SegmentPlan]:
+    """How one model is to look at both dates.
+
+    Args:
+        more: fields of `SegmentOptions` that a comparison leaves open.
+
+    Raises:
+        GeoglmError: of the kind that says what does not fit.
+    """
+    asked = SegmentOptions(
+        model=options.model,
+        bands=options.bands,
+        scale=options.scale,
+        memory=options.memory,
+        workers=options.workers,
+        shard_px=options.block_px,
+        vectors="none",
+        scheduler=options.scheduler,
+        **more,
+    )
+    before = make_plan(ready.pair.before, asked)
+    name = before.package.card.name if options.model == "auto" else options.model  # the same eyes see the second date
+    return before, make_plan(ready.pair.after, replace(asked, model=name))
 
 
 class _Probabilities:

@@ -10,8 +10,8 @@ from geoglm.options import SchedulerRule, VectorFormat
 from geoglm.stats.transitions import SURE
 
 THREADS = SchedulerRule("threads")
-METHODS = ("auto", "spectral", "classes")
-Method = Literal["spectral", "classes"]
+METHODS = ("auto", "spectral", "features", "classes")
+Method = Literal["spectral", "features", "classes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +19,21 @@ class ChangeOptions:
     """How two dates are compared.
 
     Args:
-        method: ``auto``, ``spectral`` (no model) or ``classes`` (two maps of classes, given or made by a model).
+        method: ``auto``; ``spectral`` (no model); ``features`` (what a model sees has to change as well); ``classes``
+            (two maps of classes, given or made by a model).
         bands: scene bands to compare, or for the model's bands, counted from 1; None to find them by name.
-        model: ``auto``, or name or path of a package; naming one asks for ``classes``.
+        model: ``auto``, or name or path of a package; naming one asks for ``classes`` unless
+            ``features`` is asked for.
+        scale: for a model, the pixel value of both dates that counts as full scale; ``auto`` for the 99.5th percentile,
+            None where there is no doubt.
         coregister: take back the shift that is measured between the dates.
-        at_least: probability from which a change counts; None for 0.5 (``spectral``) and 0.75 (``classes``).
+        at_least: probability from which a change counts; None for 0.75 with ``classes``, else 0.5.
         min_area: smallest region that is kept, m² (pixels where the scenes have no CRS).
         vectors: format of the polygons.
         report: write the page about the results as well.
         memory: budget in bytes.
         workers: threads; 0 for one per core.
-        scheduler: where a model scores both dates; the result does not depend on it.
+        scheduler: where a model scores both dates (``classes``); the result does not depend on it.
         block_px: side of the shards in which scenes are compared, 0 for one that fits the memory; the result does not
             depend on it.
     """
@@ -37,6 +41,7 @@ class ChangeOptions:
     method: str = "auto"
     bands: tuple[int, ...] | None = None
     model: str = "auto"
+    scale: float | Literal["auto"] | None = None
     coregister: bool = False
     at_least: float | None = None
     min_area: float = 0.0
@@ -52,6 +57,10 @@ class ChangeOptions:
             raise GeoglmError(f"method {self.method!r} is unknown; use {', '.join(METHODS)}")
         if self.method == "spectral" and self.model != "auto":
             raise GeoglmError("method spectral needs no model; leave --model out, or use --method classes")
+        if self.method == "features" and self.scheduler.name not in ("threads", "auto"):
+            raise GeoglmError("method features looks at both dates in threads of this process; leave --scheduler out")
+        if self.method == "spectral" and self.scale is not None:
+            raise GeoglmError("method spectral asks for no scale; leave --scale out")
         if self.at_least is not None and not 0 < self.at_least <= 1:
             raise GeoglmError(f"min-probability {self.at_least:g} is no probability; give one above 0 and up to 1")
         if not 0 <= self.min_area < float("inf"):
@@ -70,4 +79,4 @@ class ChangeOptions:
         """The probability from which a change counts."""
         if self.at_least is not None:
             return self.at_least
-        return 0.5 if method == "spectral" else SURE
+        return SURE if method == "classes" else 0.5

@@ -150,6 +150,11 @@ class ChangeAreas:
         """Area that was judged."""
         return sum(self.areas.values())
 
+    @property
+    def changed_share(self) -> float:
+        """Of the area that was judged."""
+        return self.changed / max(self.total, 1e-300)
+
     def as_dict(self, maps: ChangeMaps) -> dict[str, Any]:
         """Plain values; kinds of change that do not occur are left out."""
         total = max(self.total, 1e-300)
@@ -158,7 +163,7 @@ class ChangeAreas:
             "unit": self.unit,
             "judged": round(self.total, 6),
             "changed": round(self.changed, 6),
-            "changed_share": round(self.changed / total, 6),
+            "changed_share": round(self.changed_share, 6),
             "changed_pixels": sum(n for v, n in self.pixels.items() if v != NO_CHANGE.value),
             "kinds": [
                 {

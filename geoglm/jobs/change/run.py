@@ -9,7 +9,7 @@ from datetime import date
 from functools import partial
 from os import sched_getaffinity
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from geoglm.jobs.change.modelled import ModelCompared
 from geoglm.jobs.change.options import ChangeOptions, Method
 from geoglm.jobs.change.outputs import SHOWN_PX, ChangeAreas, ChangeMaps, write_matrix, write_picture, write_polygons
 from geoglm.jobs.change.preflight import Preflight, date_of
+from geoglm.jobs.change.sights import Sights
 from geoglm.jobs.change.spectral import SpectralChange
 from geoglm.jobs.manifest import file_hash, library_versions, made_by, quick_key
 from geoglm.jobs.notebook.bar import barred
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
 
     Scene = str | SceneRef | xr.DataArray
 
+
+MUCH = 0.3
+"""Share of the ground called changed from which something else is likely behind it."""
 
 ROUNDS = 3
 """Times that damaged shards are made again before the disk is given up."""
@@ -89,7 +93,7 @@ def change(
         before, after: paths of rasters, or ``(band, y, x)`` DataArrays such as `open_scene` gives; or paths of class
             rasters, such as the ``classes.tif`` of `segment`.
         output: folder for the results; None for one beside the first scene, which must be a file then.
-        client: of a dask cluster, on whose workers a model scores both dates, whatever the options say.
+        client: of a dask cluster, on whose workers a model scores both dates (``classes``), whatever the options say.
         choices: fields of `ChangeOptions`, e.g. ``method="spectral", coregister=True``.
 
     Returns:
@@ -189,17 +193,21 @@ def method_of(pair: ScenePair, options: ChangeOptions) -> tuple[Method, bool, st
         which = pair.wholes[maps.index(True)].meta.name
         raise GeoglmError(f"{which} is a map of classes and the other scene an image; give two maps or two images")
     if all(maps):
-        if options.method == "spectral":
+        if options.method in ("spectral", "features"):
             raise GeoglmError("these are maps of classes, whose numbers are no brightness; use --method classes")
         if options.coregister:
             raise GeoglmError("maps of classes are not co-registered; co-register the images they were made from")
-        if options.model != "auto" or options.bands is not None:
-            raise GeoglmError("these are maps of classes, which are taken as they are; leave out --model and --bands")
+        if options.model != "auto" or options.bands is not None or options.scale is not None:
+            raise GeoglmError(
+                "these are maps of classes, which are taken as they are; leave out --model, --bands and --scale"
+            )
         return "classes", True, "both are maps of classes"
     if options.method != "auto":
-        return ("classes" if options.method == "classes" else "spectral"), False, "as asked"
+        return cast(Method, options.method), False, "as asked"
     if options.model != "auto":
         return "classes", False, "a model is named"
+    if options.scale is not None:
+        raise GeoglmError("a scale is for a model, and none is asked for; leave --scale out, or say --method")
     return "spectral", False, "two images and no model named: what the bands say, for any sensor"
 
 
@@ -235,15 +243,23 @@ class _Run:
         self.pair, self.facts = ready.pair, ready.facts()
         if self.method == "spectral":
             return SpectralChange(ready, self.options)
+        if self.method == "features":
+            return SpectralChange(ready, self.options, Sights(ready, self.options))
         return ModelCompared(ready, self.options, client)
 
     def go(self, stage: Stage) -> ChangeResult:
         """All steps, in order."""
         drafts = stage.drafts
         maps, areas, facts = self._maps(stage)
+        self.notes = tuple(dict.fromkeys((*self.notes, *self.comparison.notes)))
         polygons = write_polygons(drafts, maps, self.pair.before.meta, self.options.vectors)
         write_matrix(drafts, maps, areas)
         write_picture(drafts, maps, areas, self._pictures(), self._titles())
+        if self.method == "spectral" and areas.changed_share > MUCH:
+            self.notes += (
+                f"{areas.changed_share:.0%} of the ground is called changed: much of that may be light, season or shift; "
+                "--method features keeps what a model sees changed as well, where one fits the scenes",
+            )
         if not areas.total:
             self.notes += ("no pixel has data on both dates: the maps are empty",)
         summary = {

@@ -201,9 +201,10 @@ def test_what_does_not_go_together_is_refused_in_a_line(tmp_path: Path, scenes: 
     for message, before, after, choices in (
         ("give two maps or two images", mapped, scenes[0], {}),
         ("use --method classes", mapped, mapped, {"method": "spectral"}),
+        ("use --method classes", mapped, mapped, {"method": "features"}),
         ("are not co-registered", mapped, mapped, {"coregister": True}),
-        ("leave out --model and --bands", mapped, mapped, {"model": "aerial-landcover"}),
-        ("leave out --model and --bands", mapped, mapped, {"bands": (1,)}),
+        ("leave out --model, --bands and --scale", mapped, mapped, {"model": "aerial-landcover"}),
+        ("leave out --model, --bands and --scale", mapped, mapped, {"bands": (1,)}),
     ):
         with pytest.raises(GeoglmError, match=message):
             change(before, after, tmp_path / "no", **choices)

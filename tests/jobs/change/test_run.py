@@ -114,6 +114,13 @@ def test_a_scene_against_itself_has_no_change_at_all(tmp_path: Path, scene: np.n
     assert result.summary["shift_px"]["rows"] == result.summary["shift_px"]["cols"] == 0
 
 
+def test_ground_with_nothing_in_common_is_told(tmp_path: Path, scene: np.ndarray) -> None:
+    assert not any("in common" in n for n in run(tmp_path, scene, later(pasted(scene)[0])).notes)
+    result = run(tmp_path, scene, later(scene[:, ::-1, ::-1]))
+    assert sum("hardly anything in common" in n for n in result.notes) == 1
+    assert result.summary["notes"] == list(result.notes)
+
+
 @pytest.mark.parametrize("shift", [0.5, 1.0])
 def test_a_shifted_brighter_noisy_copy_is_unchanged_once_it_is_moved_back(
     tmp_path: Path, wide: np.ndarray, scene: np.ndarray, shift: float
