@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
 from functools import partial
 from os import sched_getaffinity
@@ -252,13 +253,14 @@ class _Run:
         drafts = stage.drafts
         maps, areas, facts = self._maps(stage)
         self.notes = tuple(dict.fromkeys((*self.notes, *self.comparison.notes)))
-        polygons = write_polygons(drafts, maps, self.pair.before.meta, self.options.vectors)
-        write_matrix(drafts, maps, areas)
-        write_picture(drafts, maps, areas, self._pictures(), self._titles())
+        with ThreadPoolExecutor(3) as beside:
+            drawn = beside.submit(self._draw, drafts, maps, areas, [beside.submit(self._picture, k) for k in (0, 1)])
+            polygons = write_polygons(drafts, maps, self.pair.before.meta, self.options.vectors)
+            drawn.result()
         if self.method == "spectral" and areas.changed_share > MUCH:
             self.notes += (
-                f"{areas.changed_share:.0%} of the ground is called changed: much of that may be light, season or shift; "
-                "--method features keeps what a model sees changed as well, where one fits the scenes",
+                f"{areas.changed_share:.0%} of the ground is called changed: much of that may be light, season or "
+                "shift; --method features keeps what a model sees changed as well, where one fits the scenes",
             )
         if not areas.total:
             self.notes += ("no pixel has data on both dates: the maps are empty",)
@@ -306,19 +308,21 @@ class _Run:
                 continue
         raise OutputError(f"{stage.folder}: shards do not read back as they were written; check the disk")
 
-    def _pictures(self) -> tuple[Any, Any]:
-        """Both dates to be looked at ``(y, x, 3)``."""
-        if self.given:
-            shown: list[Any] = []
-            for source in (self.pair.before, self.pair.after):
-                pixels, valid = source.preview([0], side_px=SHOWN_PX)
-                classes = np.where(valid, pixels[0], 255).astype(np.uint8)
-                legend = legend_of(self.pair.wholes[len(shown)])
-                shown.append(coloured(classes, legend) if legend else stretched(pixels, valid))
-            return shown[0], shown[1]
-        both = (self.pair.before, self.pair.after)
-        first, second = (s.preview(shown_bands(s.meta.bands), side_px=SHOWN_PX) for s in both)
-        return stretched(*first), stretched(*second)
+    def _draw(self, drafts: Path, maps: ChangeMaps, areas: ChangeAreas, pictures: list[Future[Any]]) -> None:
+        """Table and pictures, one after the other."""
+        write_matrix(drafts, maps, areas)
+        write_picture(drafts, maps, areas, (pictures[0].result(), pictures[1].result()), self._titles())
+
+    def _picture(self, date: int) -> Any:
+        """One of the dates to be looked at ``(y, x, 3)``."""
+        source = (self.pair.before, self.pair.after)[date]
+        if not self.given:
+            return stretched(*source.preview(shown_bands(source.meta.bands), side_px=SHOWN_PX))
+        pixels, valid = source.preview([0], side_px=SHOWN_PX)
+        legend = legend_of(self.pair.wholes[date])
+        if not legend:
+            return stretched(pixels, valid)
+        return coloured(np.where(valid, pixels[0], 255).astype(np.uint8), legend)
 
     def _titles(self) -> tuple[str, str]:
         dates = self.facts["dates"]
