@@ -93,7 +93,8 @@ def validated(network: nn.Module, held_out: Sequence[LabelledImage]) -> Verdict:
     """IoU on tile 2, and what its first part looks like."""
     iou = intersection_over_union(confusion_matrix(network, held_out, classes=5, stride=2**SPEC.depth))
     first = held_out[0]
-    rows, cols = (n // 16 * 16 for n in first.labels.shape)
+    stride = 2**SPEC.depth
+    rows, cols = (n // stride * stride for n in first.labels.shape)
     found = network(signed_bytes(first.pixels[:, :rows, :cols].astype(np.float32))[None])[0].argmax(dim=0).numpy()
     picture = side_by_side(first.pixels[:, :rows, :cols], first.labels[:rows, :cols], found, colours=COLOURS)
     return Verdict(float(iou.mean()), {n: float(v) for n, v in zip(CLASSES, iou, strict=True)}, pictures=[picture])
