@@ -255,6 +255,7 @@ def _readable(path: SceneRef) -> Iterator[None]:
         if not isinstance(path, Path):
             raise unreachable(path, str(cause)) from error
         told = str(cause).replace(f"{path.absolute()}", "it").replace(f"{path}", "it").replace("'it'", "it")
+        told = told.replace("it not recognized", "it is not recognized")
         raise SceneUnreadable(path, told) from error
 
 

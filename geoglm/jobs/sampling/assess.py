@@ -117,7 +117,7 @@ def assess(
     blocks = 0 if design.blocks is None else len(design.blocks.pixels)
     if 0 < blocks < FEW_BLOCKS:
         notes.append(
-            f"only {blocks} blocks were drawn: intervals of user's and producer's accuracy are a little narrow"
+            f"only {blocks} block{'s were' if blocks > 1 else ' was'} drawn: intervals of user's and producer's accuracy are a little narrow"
         )
     result = MapAssessment(names, figures, mapped.hectares, len(truth), blocks, tuple(notes))
     if figures_to is not None:
