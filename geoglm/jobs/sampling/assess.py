@@ -116,9 +116,8 @@ def assess(
         figures = replace(figures, mapped=exact)
     blocks = 0 if design.blocks is None else len(design.blocks.pixels)
     if 0 < blocks < FEW_BLOCKS:
-        notes.append(
-            f"only {blocks} block{'s were' if blocks > 1 else ' was'} drawn: intervals of user's and producer's accuracy are a little narrow"
-        )
+        drawn = "1 block was" if blocks == 1 else f"{blocks} blocks were"
+        notes.append(f"only {drawn} drawn: intervals of user's and producer's accuracy are a little narrow")
     result = MapAssessment(names, figures, mapped.hectares, len(truth), blocks, tuple(notes))
     if figures_to is not None:
         figures_to.parent.mkdir(parents=True, exist_ok=True)
