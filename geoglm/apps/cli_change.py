@@ -39,7 +39,7 @@ FILE = click.Path(path_type=Path)
     show_default=True,
     help="Model for both dates; naming one means classes unless features is said.",
 )
-@click.option("--bands", help="Bands to compare (for classes: those of the model), e.g. 4,3,2, counted from 1.")
+@click.option("--bands", help="Bands to compare (for a model: those it takes), e.g. 4,3,2, counted from 1.")
 @click.option(
     "--scale",
     help="For a model: pixel value of both dates that counts as full scale, e.g. 10000, or auto (99.5th percentile).",

@@ -34,11 +34,13 @@ def without_widening(model: ov.Model) -> tuple[ov.Model, int]:
 SCALED = ("Add", "Divide", "Multiply", "Subtract")
 ALONG = (
     *SCALED,
+    "Clamp",
     "Convert",
     "Interpolate",
     "Log",
     "LogSoftmax",
     "Maximum",
+    "Minimum",
     "Pad",
     "Sigmoid",
     "Slice",
@@ -60,16 +62,21 @@ def headless(model: ov.Model) -> ov.Model:
     """
     node = model.get_results()[0].input_value(0).get_node()
     while node.get_type_name() in ALONG:
-        others = [v.get_node() for v in node.input_values()[1:]]
-        if node.get_type_name() in SCALED and not all(map(_constant, others)):
-            break
-        node = node.input_value(0).get_node()
+        inputs = [v.get_node() for v in node.input_values()]
+        if node.get_type_name() in SCALED:
+            inputs = [i for i in inputs if not _constant(i)]
+            if len(inputs) != 1:
+                break
+        node = inputs[0]
     if node.get_type_name() != "Convolution":
         raise ModelError(
             f"the model's graph ends in {node.get_type_name()}, not in a convolution that classifies, so what it sees "
             "cannot be compared; use --method classes"
         )
-    return ov.Model([node.input_value(0)], model.get_parameters(), "features")
+    given = node.input_value(0)
+    if given.get_node().get_type_name() == "Pad":
+        given = given.get_node().input_value(0)
+    return ov.Model([given], model.get_parameters(), "features")
 
 
 def _constant(node: ov.Node) -> bool:

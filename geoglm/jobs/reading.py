@@ -96,8 +96,8 @@ def _far_from(package: ModelPackage, meta: SceneMeta) -> str | None:
 def _full_scale(source: Source, package: ModelPackage, bands: Sequence[int], options: SegmentOptions) -> float:
     """The pixel value that counts as 1, from the user, the card or, if asked, the scene."""
     scaling, dtype = package.card.scaling, source.meta.dtype
-    if isinstance(options.scale, float):
-        return options.scale
+    if options.scale is not None and options.scale != "auto":
+        return float(options.scale)
     if scaling.percentiles is not None:
         return 1.0
     if options.scale is None and dtype in scaling.full_scale:

@@ -66,6 +66,18 @@ def test_what_a_linear_classifier_is_given_are_the_scaled_pixels(
     assert np.allclose(found, scaling.applied(tile[0], 100.0), atol=1e-5)
 
 
+def test_padding_before_the_classifying_layer_and_what_follows_it_are_left_out() -> None:
+    raw = ops.parameter([1, 3, 8, 8], np.float32)
+    features = ops.relu(raw)
+    padded = ops.pad(features, np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1]), "reflect")
+    kernel = np.ones((2, 3, 3, 3), np.float32)
+    logits = ops.convolution(padded, kernel, [1, 1], [0, 0], [0, 0], [1, 1])
+    scaled = ops.clamp(ops.multiply(np.float32(2), logits), -9.0, 9.0)
+    cut = headless(ov.Model([scaled], [raw], "padded"))
+    tile = np.random.default_rng(0).normal(size=(1, 3, 8, 8)).astype(np.float32)
+    assert np.array_equal(ov.Core().compile_model(cut, "CPU", EXACT)(tile)[0], np.maximum(tile, 0))
+
+
 def test_a_graph_that_brings_layers_together_at_its_end_is_refused() -> None:
     raw = ops.parameter([1, 3, 8, 8], np.float32)
     joined = ops.add(ops.relu(raw), ops.sigmoid(raw))

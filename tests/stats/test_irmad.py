@@ -96,18 +96,42 @@ def test_without_a_pixel_there_is_nothing_to_tell() -> None:
     assert Alteration.of(Moments.of(np.zeros((2, 1)), np.ones(1)), 1, weighted=False).correlation == [0]
 
 
-@pytest.mark.parametrize("sea", [0.2, 0.3])
-def test_quiet_water_does_not_make_the_land_around_it_changed(sea: float) -> None:
-    """Pixels of water differ by less than those of land; weighted round after round they would be all that counts."""
+@pytest.mark.parametrize("sea", [0.1, 0.2, 0.3])
+def test_quiet_water_does_not_become_all_that_counts(sea: float) -> None:
+    """Pixels of water differ by less than those of land, so every round makes them count for more."""
     rng = np.random.default_rng(5)
     before, after = pair(5, pixels=20_000, bands=6)
     water = rng.random(20_000) < sea
     for date in (before, after):
         date[:, water] = 20 + 0.05 * rng.normal(size=(6, water.sum()))
+    whole = Moments.of(np.concatenate([before, after]), np.ones(20_000))
+    found = alteration(lambda: [(before, after)])
+    assert found.variety(Alteration.of(whole, 6, weighted=False)) > 0.4
+    flagged = found.unchanged(found.statistic(before, after)) < 0.01
+    assert not flagged[water].any()
+    assert flagged[~water].mean() < 0.95
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.45])
+def test_change_is_found_however_much_there_is_of_it(share: float) -> None:
+    before, after = pair(8, pixels=20_000, bands=6)
+    changed = np.arange(20_000) < share * 20_000
+    after[:, changed] = pair(9, pixels=20_000, bands=6)[1][:, changed]
     found = alteration(lambda: [(before, after)])
     flagged = found.unchanged(found.statistic(before, after)) < 0.01
-    assert flagged[~water].mean() < 0.5
-    assert not flagged[water].any()
+    assert flagged[changed].mean() > 0.99
+    assert flagged[~changed].mean() < 0.05
+
+
+def test_a_band_that_says_nothing_changes_nothing() -> None:
+    before, after = pair(10, changed=400)
+    dead = [np.concatenate([d, np.full((1, d.shape[1]), 7.0)]) for d in (before, after)]
+    found = alteration(lambda: [tuple(dead)])
+    swapped = alteration(lambda: [tuple(dead[::-1])])
+    statistic_of = found.statistic(*dead)
+    assert swapped.statistic(*dead[::-1]) == pytest.approx(statistic_of, rel=1e-3, abs=1e-3)
+    alone = statistic(before, after)
+    assert np.corrcoef(np.log(statistic_of + 1), np.log(alone + 1))[0, 1] > 0.99
 
 
 def test_what_dates_have_in_common_is_told_before_any_are_left_out() -> None:

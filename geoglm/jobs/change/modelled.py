@@ -12,6 +12,7 @@ import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
 
+from geoglm.errors import SceneMismatch
 from geoglm.io.journal import Stage
 from geoglm.jobs.change.classes import check_count, transitions_legend
 from geoglm.jobs.change.kept import Kept
@@ -48,7 +49,7 @@ class ModelCompared:
         check_count(self.classes, seen_by.card.name)
         self.legend = transitions_legend(self.classes, [c.colour for c in seen_by.card.classes])
         self.scheme = TransitionCodes(len(self.classes))
-        self.notes = tuple(dict.fromkeys((*ready.notes, *self.before.notes, *self.after.notes)))
+        self.notes = tuple(dict.fromkeys((*ready.notes, *notes_of(ready, (self.before, self.after)))))
         self.chunks = self.after.layout.chunks
         self.key = f"model {self.before.key} {self.after.key}"
 
@@ -110,6 +111,12 @@ def plans_of(ready: Preflight, options: ChangeOptions, **more: Any) -> tuple[Seg
     Raises:
         GeoglmError: of the kind that says what does not fit.
     """
+    first, second = (w.meta for w in ready.pair.wholes)
+    if options.scale not in (None, "auto") and first.dtype != second.dtype:
+        raise SceneMismatch(
+            f"{first.name} has {first.dtype} pixels and {second.name} {second.dtype}: one --scale does not do for "
+            "both; use --scale auto"
+        )
     asked = SegmentOptions(
         model=options.model,
         bands=options.bands,
@@ -124,6 +131,15 @@ def plans_of(ready: Preflight, options: ChangeOptions, **more: Any) -> tuple[Seg
     before = make_plan(ready.pair.before, asked)
     name = before.package.card.name if options.model == "auto" else options.model  # the same eyes see the second date
     return before, make_plan(ready.pair.after, replace(asked, model=name))
+
+
+def notes_of(ready: Preflight, plans: tuple[SegmentPlan, SegmentPlan]) -> tuple[str, ...]:
+    """What the user should know of both plans; what concerns one date alone begins with the name of its scene."""
+    first, second = (p.notes for p in plans)
+    both = [n for n in first if n in second]
+    names = [w.meta.name for w in ready.pair.wholes]
+    own = [f"{name}: {n}" for name, p in zip(names, plans, strict=True) for n in p.notes if n not in both]
+    return tuple(dict.fromkeys((*both, *own)))
 
 
 class _Probabilities:

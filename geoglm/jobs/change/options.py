@@ -35,7 +35,7 @@ class ChangeOptions:
         workers: threads; 0 for one per core.
         scheduler: where a model scores both dates (``classes``); the result does not depend on it.
         block_px: side of the shards in which scenes are compared, 0 for one that fits the memory; the result does not
-            depend on it.
+            depend on it, but for tiles that a model is shown, see its halo.
     """
 
     method: str = "auto"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from geoglm.errors import GeoglmError, OutputError
+from geoglm.errors import GeoglmError, ModelError, OutputError, SceneMismatch
 from geoglm.io.change.scene_pair import ScenePair
 from geoglm.io.geotiff import RasterFile, scene_files
 from geoglm.io.journal import OUTPUTS, DamagedShard, Stage
@@ -119,6 +120,10 @@ def change(
     with stage.held():
         try:
             return run.go(stage)
+        except (SceneMismatch, ModelError):
+            if run.method != "classes":  # where no other machine is asked, the same would come of it again
+                stage.discard()
+            raise
         except KeyboardInterrupt:
             if not all(paths):
                 stage.discard()
@@ -253,7 +258,10 @@ class _Run:
         drafts = stage.drafts
         maps, areas, facts = self._maps(stage)
         self.notes = tuple(dict.fromkeys((*self.notes, *self.comparison.notes)))
-        with ThreadPoolExecutor(3) as beside:
+        # both sides mute warnings on their own, and would leave the filters of each other behind
+        with warnings.catch_warnings(), ThreadPoolExecutor(3) as beside:
+            for message in ("'crs' was not provided", "Glyph .* missing from font"):
+                warnings.filterwarnings("ignore", message=message)
             drawn = beside.submit(self._draw, drafts, maps, areas, [beside.submit(self._picture, k) for k in (0, 1)])
             polygons = write_polygons(drafts, maps, self.pair.before.meta, self.options.vectors)
             drawn.result()

@@ -21,13 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion
 
-from geoglm.errors import PlanError, SceneMismatch
+from geoglm.errors import ModelError, PlanError, SceneMismatch
 from geoglm.infer.decode import Decoder
 from geoglm.io.blocks import Plane
 from geoglm.io.source import read_padded
 from geoglm.jobs.budget import ACTIVATION_BYTES_PX, BASE_BYTES
 from geoglm.jobs.change.kept import Blocks, Kept
-from geoglm.jobs.change.modelled import plans_of
+from geoglm.jobs.change.modelled import notes_of, plans_of
 from geoglm.jobs.change.options import ChangeOptions
 from geoglm.jobs.change.preflight import Preflight
 from geoglm.jobs.change.threads import Threads
@@ -48,15 +48,19 @@ from geoglm.types import INVALID, PixelBox
 TOP, STEPS = 2.0, 254
 """The distance beyond which more is no likelier a change, and the steps in which distances are kept."""
 
-LEAST = 0.05
-"""Of two places taken at random features are 1 apart; nearer than this they count as the same in any pair."""
+LEAST, UNKNOWN = 0.05, 0.5
+"""Of two places taken at random features are 1 apart; nearer than this they count as the same in any pair, and where it
+is not known how far apart those of quiet ground are."""
 
 SAMPLE_TILES, SAMPLE_PX = 8, 1 << 16
 """Tiles that tell how features vary, and their pixels at most."""
 
-CHANCE, ROUND = 0.05, 8
-"""How often the features of quiet ground are further apart than the least threshold; and how far around, in features,
-ground is quiet there."""
+CHANCE, ROUND, FEW = 0.05, 8, 100
+"""How often the features of quiet ground are further apart than the least threshold; how far around, in features,
+ground is quiet there; and of how few features nothing is concluded."""
+
+GAINS = 0.05, 20.0
+"""Gains, as multiples of that of the scales, between which a band of one date is brought to the light of the other."""
 
 QUIET_PX = 512
 """Side of the squares in which quiet ground is looked for."""
@@ -87,7 +91,7 @@ class Sights:
         layout = min((p.layout for p in plans), key=lambda one: one.grid.patch)
         self.plans = tuple(replace(p, layout=layout, workers=min(x.workers for x in plans)) for p in plans)
         self.layout, self.card = layout, plans[0].package.card
-        self.notes = tuple(dict.fromkeys(n for p in plans for n in p.notes))
+        self.notes = notes_of(ready, plans)
         self.key = f"sights {self.plans[0].key} {self.plans[1].key}"
         self.threads = Threads(self.plans[0].workers, 0)
 
@@ -110,7 +114,13 @@ class Sights:
         counts = np.zeros(STEPS + 1, np.int64)
         for shard in self.layout:
             counts += np.frombuffer(self.seen.parts(shard.row, shard.col)["counts"], np.int64)
-        least = max(chance, LEAST)
+        least = UNKNOWN if chance is None else min(max(chance, LEAST), 1.0)
+        if chance is None:
+            self.notes += ("the dates have too little quiet ground in common to tell what a model sees of it",)
+        elif chance >= 1:
+            self.notes += (
+                "what the model sees of quiet ground differs as much as two places do: it is no judge of this pair",
+            )
         parted = split(Histogram(TOP * (STEPS + 1) / STEPS, counts), at_least=least)
         likely = np.rint(100 * parted.probability(np.arange(256) * (TOP / STEPS))).astype(np.uint8)
         self.likely = np.where(np.arange(256) == INVALID, INVALID, likely).astype(np.uint8)
@@ -122,7 +132,7 @@ class Sights:
                 "brought_to_the_light_of": ("before", "after")[look.clearer],
                 "threshold": round(parted.threshold, 4),
                 "threshold_by": "quiet ground" if parted.threshold <= least else "Otsu",
-                "quiet_ground": round(chance, 4),
+                "quiet_ground": None if chance is None else round(chance, 4),
             },
         }
 
@@ -130,8 +140,9 @@ class Sights:
         """See `SecondOpinion.percent`."""
         return self.likely[self.seen.read(SEEN, box)]
 
-    def _sampled(self, look: _Look, quiet: Quiet) -> tuple[Variety, float]:
-        """How features vary over the scene, and the distance that those of quiet ground seldom exceed."""
+    def _sampled(self, look: _Look, quiet: Quiet) -> tuple[Variety, float | None]:
+        """How features vary over the scene, and the distance that those of quiet ground seldom exceed; None where there
+        is too little of that."""
         tiles = list(self.layout.grid)
         order = np.random.default_rng(0).permutation(len(tiles))
         each = SAMPLE_PX // SAMPLE_TILES
@@ -144,12 +155,14 @@ class Sights:
                 break
         if not taken:
             names = " and ".join(w.meta.name for w in self.ready.pair.wholes)
-            raise SceneMismatch(f"{names}: no {look.factor} x {look.factor} px in a row have data on both dates")
+            raise SceneMismatch(f"{names}: no square of {look.factor} x {look.factor} px has data on both dates")
         before, after = (np.concatenate([t[k] for t in taken], axis=1) for k in (0, 1))
         still = np.concatenate([t[2] for t in taken])
         variety = Variety.of(before, after)
+        if still.sum() < FEW:
+            return variety, None
         distance = variety.distance(before[:, None, still], after[:, None, still])[0]
-        return variety, float(np.quantile(distance, 1 - CHANCE)) if still.any() else 0.0
+        return variety, float(np.quantile(distance, 1 - CHANCE))
 
 
 def _plans(ready: Preflight, options: ChangeOptions) -> tuple[SegmentPlan, SegmentPlan]:
@@ -192,19 +205,21 @@ class _Look:
 
     def _light(self, ready: Preflight, found: Alteration) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Gain and offset for each of the network's bands that bring the duller date to the light of the clearer one:
-        by its unchanged pixels where the band is one of those compared, else by its scale."""
+        by its unchanged pixels where the band is one of those compared and is alive, else by its scale."""
         means, spreads = (found.before_mean, found.after_mean), found.spreads
         one, other = self.clearer, 1 - self.clearer
         compared = list(zip(ready.bands[one], ready.bands[other], strict=True)) if self._same_count(ready) else []
         gain, offset = [], []
+        scale = self.ours.full_scale / self.theirs.full_scale
         for band in zip(self.ours.bands, self.theirs.bands, strict=True):
-            if band in compared:
-                k = compared.index(band)
-                gain.append(spreads[one][k] / spreads[other][k])
-                offset.append(means[one][k] - gain[-1] * means[other][k])
+            k = compared.index(band) if band in compared else None
+            found_gain = 0.0 if k is None else spreads[one][k] / max(spreads[other][k], 1e-12)
+            if k is not None and GAINS[0] < found_gain / scale < GAINS[1]:
+                gain.append(found_gain)
+                offset.append(means[one][k] - found_gain * means[other][k])
             else:
-                gain.append(self.ours.full_scale / self.theirs.full_scale)
-                offset.append(self.ours.zero - gain[-1] * self.theirs.zero)
+                gain.append(scale)
+                offset.append(self.ours.zero - scale * self.theirs.zero)
         column = (-1, 1, 1)
         return np.array(gain, np.float32).reshape(column), np.array(offset, np.float32).reshape(column)
 
@@ -216,7 +231,12 @@ class _Look:
         places = None if self.frame is None else self.frame.place(read)[None]
         (answer,) = self.runtime.infer(pixels, places)
         seen: Features = answer[0].astype(np.float32, copy=False)
-        self.factor = read.width // seen.shape[-1]
+        self.factor = max(read.width // seen.shape[-1], 1)
+        if tuple(n * self.factor for n in seen.shape[1:]) != read.shape:
+            raise ModelError(
+                f"{self.ours.package.card.name}: what it sees has {seen.shape[1]} x {seen.shape[2]} places for "
+                f"{read.height} x {read.width} px, so it cannot be laid on them; use --method classes"
+            )
         return seen
 
     def at(self, tile: Tile) -> tuple[Pair, NDArray[np.bool_]]:

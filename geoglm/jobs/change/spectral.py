@@ -37,10 +37,14 @@ SMOOTH_PX, SOFTENED_PX = 1.0, 0.7
 CHANCE, LOUDEST = 0.01, 3.0
 """How often chance exceeds the least threshold, and the multiple of that beyond which louder is no likelier."""
 
-ALIKE = 0.55
-"""Two dates of one place have a larger canonical correlation than this in common. Sixteen pairs that were tried (cities
-seen by Sentinel-2, Taizhou, Colorado) had 0.65 and more, some 50 of other ground, or turned over, 0.48 and less.
-"""
+ALIKE, ENOUGH_BANDS = 0.55, 4
+"""Two dates of one place have a larger canonical correlation than this in common, where they have so many bands.
+Sixteen pairs that were tried (cities seen by Sentinel-2, Taizhou, Colorado) had 0.65 and more, some 50 of other ground,
+or turned over, 0.48 and less; with fewer bands two seasons of one place may have less as well."""
+
+FEW_PX = 10
+"""Of fewer pixels than this, times the bands, change cannot be told from chance."""
+
 
 SAMPLE_PX, WINDOW_PX, WINDOWS = 1 << 18, 256, 12
 """About how many pixels the transformation is found from: in even steps, of windows so wide, so many a side."""
@@ -109,7 +113,7 @@ class SpectralChange:
         """
         progress("looking at both dates", 0, 0)
         found = self._alteration()
-        if found.in_common < ALIKE:
+        if len(found.correlation) >= ENOUGH_BANDS and found.in_common < ALIKE:
             self.notes += (
                 f"the dates have hardly anything in common (correlation {found.in_common:.2f}; dates of one place have "
                 f"{ALIKE:g} and more): what is called unchanged means little; check that both show the same ground",
@@ -121,7 +125,10 @@ class SpectralChange:
         parted = split(levels.histogram(self.cells), at_least=floor)
         table = _table(parted, LOUDEST * floor)
         least = 100 * self.options.sure("spectral")
-        told = self.second.form(kept, found, partial(self._quiet, found, floor), progress) if self.second else {}
+        told: dict[str, Any] = {}
+        if self.second:
+            told = self.second.form(kept, found, partial(self._quiet, found, floor), progress)
+            self.notes = tuple(dict.fromkeys((*self.notes, *self.second.notes)))
 
         def judge(cell: Cell) -> None:
             percent = table[levels.read(cell)]
@@ -193,6 +200,12 @@ class SpectralChange:
                 first, second = (s[:, k : k + AT_ONCE_PX].astype(np.float64) for s in sample)
                 yield first, second
 
+        least = FEW_PX * max(map(len, sample))
+        if 0 < sample[0].shape[1] < least:
+            self.notes += (
+                f"only {sample[0].shape[1]} pixels have data on both dates, fewer than the {least} from which change "
+                "can be told from chance",
+            )
         try:
             return alteration(blocks)
         except ValueError as error:

@@ -1,6 +1,7 @@
 """Two dates in, change out: what must be found, what must not, and what must not matter."""
 
 import json
+import warnings
 from pathlib import Path
 
 import geopandas
@@ -115,10 +116,25 @@ def test_a_scene_against_itself_has_no_change_at_all(tmp_path: Path, scene: np.n
 
 
 def test_ground_with_nothing_in_common_is_told(tmp_path: Path, scene: np.ndarray) -> None:
-    assert not any("in common" in n for n in run(tmp_path, scene, later(pasted(scene)[0])).notes)
-    result = run(tmp_path, scene, later(scene[:, ::-1, ::-1]))
+    six = np.concatenate([scene, np.roll(scene, 1, axis=2)])
+    assert not any("in common" in n for n in run(tmp_path, six, later(six)).notes)
+    result = run(tmp_path, six, later(six[:, ::-1, ::-1]))
     assert sum("hardly anything in common" in n for n in result.notes) == 1
     assert result.summary["notes"] == list(result.notes)
+    few_bands = run(tmp_path, scene, later(scene[:, ::-1, ::-1])).notes
+    assert not any("in common" in n for n in few_bands)
+
+
+def test_too_few_pixels_are_told(tmp_path: Path, scene: np.ndarray) -> None:
+    small = scene[:, :5, :5]
+    assert any("only 25 pixels have data on both dates" in n for n in run(tmp_path, small, later(small)).notes)
+    assert not any("only" in n for n in run(tmp_path, scene, later(scene)).notes)
+
+
+def test_warnings_of_the_user_are_left_as_they_were(tmp_path: Path, scene: np.ndarray) -> None:
+    before = list(warnings.filters)
+    run(tmp_path, scene[:, :64, :64], later(scene[:, :64, :64]), vectors="gpkg")
+    assert warnings.filters == before
 
 
 @pytest.mark.parametrize("shift", [0.5, 1.0])

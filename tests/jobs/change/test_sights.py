@@ -7,7 +7,7 @@ import pytest
 import rasterio
 from affine import Affine
 
-from geoglm.errors import GeoglmError, PlanError
+from geoglm.errors import GeoglmError, PlanError, SceneMismatch
 from geoglm.jobs.change.run import ChangeResult, change
 from tests.conftest import SAMPLES, pointwise, write_scene
 
@@ -92,6 +92,25 @@ def test_any_model_may_look(tmp_path: Path, scene: np.ndarray) -> None:
     found = judged(run(tmp_path, small, changed[:3], model=str(package.folder))) == 1
     assert (found & truth).sum() / truth.sum() >= 0.9
     assert (found & truth).sum() / found.sum() >= 0.9
+
+
+def test_scales_are_whole_numbers_too_and_one_does_not_do_for_two_kinds_of_pixels(
+    tmp_path: Path, scene: np.ndarray
+) -> None:
+    package = pointwise(tmp_path / "eyes", bands=3)
+    small = scene[2::-1, :64, :64]
+    asked = {"model": str(package.folder), "memory": 10**9}
+    assert run(tmp_path, small, small, scale=10_000, **asked).changed_share == 0
+    with pytest.raises(SceneMismatch, match="one --scale does not do for both"):
+        run(tmp_path, small, (small // 16).astype(np.uint8), scale=10_000, **asked)
+
+
+def test_a_model_that_a_dead_band_misleads_is_told_to_be_no_judge(tmp_path: Path, scene: np.ndarray) -> None:
+    changed, truth = pasted(scene)
+    changed[4] = 900
+    result = run(tmp_path, scene, changed)
+    assert any("no judge of this pair" in n for n in result.notes)
+    assert (judged(result)[truth] == 1).any()
 
 
 @pytest.mark.parametrize(
