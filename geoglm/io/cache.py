@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -56,6 +57,12 @@ class BlockCache:
         """Have the blocks of `box` in the cache."""
         for future in self._wanted(box, tuple(bands)).values():
             future.result()
+
+    def strips(self, box: PixelBox) -> list[PixelBox]:
+        """`box` cut along the rows of blocks, from top to bottom."""
+        first = (box.top // self._side + 1) * self._side
+        cuts = [box.top, *range(first, box.bottom, self._side), box.bottom]
+        return [PixelBox(top, box.left, bottom, box.right) for top, bottom in pairwise(cuts)]
 
     def preview(self, bands: Sequence[int], *, side_px: int) -> Pixels:
         """See `Source.preview`."""

@@ -11,8 +11,8 @@ from geoglm.io.source import Source
 from geoglm.types import PixelBox
 
 READERS = 2
-"""Threads that read ahead: one asks for the next part while the other is served. More would share the line among parts
-of which the first is wanted most."""
+"""Threads that read ahead: one asks for the next strip while the other is served. Boxes are read strip by strip, so
+that the line is not shared among boxes of which the first is wanted most."""
 
 
 class ReadAhead:
@@ -32,7 +32,7 @@ class ReadAhead:
         self._cache = BlockCache(source, room=room)
         self._boxes = list(dict.fromkeys(boxes))
         self._depth = depth_of(self._boxes, room // 2, bytes_px=_bytes_px(source, bands))
-        self._next = 0
+        self._next = self._strip = 0
         self._used: set[PixelBox] = set()
         self._turn = threading.Condition()
         self._stopped = False
@@ -72,23 +72,27 @@ class ReadAhead:
         return not self._stopped and self._depth > 0 and box in ahead and box not in self._used
 
     def _work(self) -> None:
-        while (box := self._take()) is not None:
+        while (strip := self._take()) is not None:
             try:
-                self._cache.fetch(box, self.bands)
+                self._cache.fetch(strip, self.bands)
             except GeoglmError:
                 continue  # whoever wants the box reads it again, and is told
 
     def _take(self) -> PixelBox | None:
-        """The next box to read, as soon as there is room for it; None at the end."""
+        """The next strip to read, as soon as there is room for its box; None at the end."""
         with self._turn:
             while not self._stopped and self._next < len(self._boxes):
                 box = self._boxes[self._next]
                 if box in self._used:
-                    self._next += 1
+                    self._next, self._strip = self._next + 1, 0
                 elif self._next - len(self._used) < self._depth:
-                    self._next += 1
+                    strips = self._cache.strips(box)
+                    strip = strips[self._strip]
+                    self._strip += 1
+                    if self._strip == len(strips):
+                        self._next, self._strip = self._next + 1, 0
                     self._turn.notify_all()
-                    return box
+                    return strip
                 else:
                     self._turn.wait()
             return None

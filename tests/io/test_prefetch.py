@@ -118,3 +118,15 @@ def test_an_error_reaches_who_asked_and_the_next_try_may_succeed() -> None:
     assert cache.read(STRIPS[0], [0])[0].shape == (1, 512, 128)
     with ReadAhead(Counting(failures=10**6), STRIPS, [0], room=100 * BLOCK) as ahead, pytest.raises(SceneUnreachable):
         ahead.read(STRIPS[0], [0])
+
+
+@given(top=st.integers(0, 1200), left=st.integers(0, 1600), height=st.integers(1, 1300), width=st.integers(1, 1700))
+@settings(max_examples=30, deadline=None)
+def test_strips_are_the_box_and_share_no_block(top: int, left: int, height: int, width: int) -> None:
+    box = PixelBox(top, left, top + height, left + width).clip(PixelBox(0, 0, *SIDES))
+    strips = BlockCache(ArrayScene(PIXELS), room=BLOCK).strips(box)
+    assert [s.top for s in strips] == [box.top, *(s.bottom for s in strips[:-1])]
+    assert strips[-1].bottom == box.bottom
+    assert all((s.left, s.right) == (box.left, box.right) for s in strips)
+    rows = [set(range(s.top // 512, -(-s.bottom // 512))) for s in strips]
+    assert sum(map(len, rows)) == len(set().union(*rows))
