@@ -54,6 +54,9 @@ if TYPE_CHECKING:
 MUCH = 0.3
 """Share of the ground called changed from which something else is likely behind it."""
 
+MUTED = "'crs' was not provided", "Glyph .* missing from font", "Dataset has no geotransform"
+"""Warnings of libraries, of scenes without a place, letters that a font has not, and arrays of rasterio's own."""
+
 ROUNDS = 3
 """Times that damaged shards are made again before the disk is given up."""
 
@@ -258,9 +261,9 @@ class _Run:
         drafts = stage.drafts
         maps, areas, facts = self._maps(stage)
         self.notes = tuple(dict.fromkeys((*self.notes, *self.comparison.notes)))
-        # both sides mute warnings on their own, and would leave the filters of each other behind
+        # these are muted where they arise, which does not hold where several threads do so at a time
         with warnings.catch_warnings(), ThreadPoolExecutor(3) as beside:
-            for message in ("'crs' was not provided", "Glyph .* missing from font"):
+            for message in MUTED:
                 warnings.filterwarnings("ignore", message=message)
             drawn = beside.submit(self._draw, drafts, maps, areas, [beside.submit(self._picture, k) for k in (0, 1)])
             polygons = write_polygons(drafts, maps, self.pair.before.meta, self.options.vectors)
