@@ -29,6 +29,12 @@ def glance_of(plan: SegmentPlan) -> NDArray[np.float32] | None:
     return read_glance(plan.source, plan.bands, fill=plan.fill, stride=card.stride, reduce=plan.reduce)
 
 
+def frame_of(plan: SegmentPlan) -> Frame | None:
+    """What tells the network where a tile lies; None for one that looks at no more than the tile."""
+    meta = plan.source.meta
+    return Frame(meta.box, meta.gsd, plan.reduce) if plan.package.card.summary_size else None
+
+
 def runtime_of(
     plan: SegmentPlan, product: Product, doubts: tuple[Doubt, ...] = (), *, dtype: NetworkDtype | None = None
 ) -> Runtime:
@@ -91,14 +97,13 @@ def _graph_of(plan: SegmentPlan) -> Any:
 def predictor_of(plan: SegmentPlan, *, layers: bool, doubts: tuple[Doubt, ...] = (), views: bool = False) -> Predictor:
     """Ready to score shards, with every probability if `layers`, layers of uncertainty, and the `views` of tiles."""
     product: Product = "float" if plan.blend_px else ("percent" if layers else "map")
-    meta = plan.source.meta
     return Predictor(
         runtime=runtime_of(plan, product, () if plan.blend_px else doubts),
-        scene=meta.box,
+        scene=plan.source.meta.box,
         values=tuple(c.value for c in plan.package.card.classes),
         blend_px=plan.blend_px,
         layers=layers,
-        frame=Frame(meta.box, meta.gsd, plan.reduce) if plan.package.card.summary_size else None,
+        frame=frame_of(plan),
         doubts=doubts,
         views=views,
     )

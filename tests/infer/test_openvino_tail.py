@@ -1,5 +1,6 @@
 """A graph without its last layers, against what those layers make of it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +30,10 @@ def test_the_classifying_layer_of_shipped_networks_makes_their_logits_of_it(name
     assert entry is not None
     tile = np.random.default_rng(0).integers(1, 255, (1, len(package.card.bands), 128, 128)).astype(np.float32)
 
-    def answer(cut: object) -> np.ndarray:
+    def answer(cut: Callable[[ov.Model], ov.Model]) -> np.ndarray:
         model = logits_model(path, entry, package.card.scaling, 255.0, reduce=reduce)
         model.reshape(list(tile.shape))
-        return ov.Core().compile_model(cut(model), "CPU", EXACT)(tile)[0][0]  # type: ignore[operator]
+        return ov.Core().compile_model(cut(model), "CPU", EXACT)(tile)[0][0]
 
     features = answer(headless)
     weights, bias = _head(path)

@@ -74,7 +74,7 @@ def _of_netcdf(path: Path, engine: str) -> Facts:
     import xarray as xr
 
     plain = {"mask_and_scale": False, "decode_times": False, "decode_timedelta": False, "decode_coords": False}
-    with xr.open_dataset(path, engine=engine, cache=False, **plain) as data:  # type: ignore[arg-type]  # Literals
+    with xr.open_dataset(path, engine=engine, cache=False, **plain) as data:  # type: ignore[arg-type]  # wants a Literal
         variables = {
             str(name): {
                 "dims": [str(d) for d in v.dims],

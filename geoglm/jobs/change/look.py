@@ -12,13 +12,12 @@ from geoglm.errors import ModelError
 from geoglm.infer.decode import Decoder
 from geoglm.io.source import read_padded
 from geoglm.jobs.change.preflight import Preflight
-from geoglm.jobs.network import runtime_of
+from geoglm.jobs.network import frame_of, runtime_of
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.pixels.valid import fill_invalid
 from geoglm.stats.irmad import Alteration
 from geoglm.stats.sights import Features, Variety
 from geoglm.tiling.grid import Tile
-from geoglm.tiling.place import Frame
 from geoglm.types import INVALID, PixelBox
 
 TOP, STEPS = 2.0, 254
@@ -53,8 +52,7 @@ class Look:
         self.ours, self.theirs = plans[self.clearer], plans[1 - self.clearer]
         self.gain, self.offset = self._light(ready, found)
         self.runtime = runtime_of(self.ours, "features", dtype="float32")
-        meta = self.ours.source.meta
-        self.frame = Frame(meta.box, meta.gsd, self.ours.reduce) if self.ours.package.card.summary_size else None
+        self.frame = frame_of(self.ours)
         self.factor = 1
 
     def _light(self, ready: Preflight, found: Alteration) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

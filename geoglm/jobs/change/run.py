@@ -261,9 +261,9 @@ class _Run:
         drafts = stage.drafts
         maps, areas, facts = self._maps(stage)
         self.notes = tuple(dict.fromkeys((*self.notes, *self.comparison.notes)))
-        # these are muted where they arise, which does not hold where several threads do so at a time
         with warnings.catch_warnings(), ThreadPoolExecutor(3) as beside:
             for message in MUTED:
+                # muted where it arises too, which does not hold where several threads do so at a time
                 warnings.filterwarnings("ignore", message=message)
             drawn = beside.submit(self._draw, drafts, maps, areas, [beside.submit(self._picture, k) for k in (0, 1)])
             polygons = write_polygons(drafts, maps, self.pair.before.meta, self.options.vectors)

@@ -16,12 +16,11 @@ from geoglm.infer.runtime import Runtime
 from geoglm.io.explain.target import Target
 from geoglm.io.source import Source, read_padded
 from geoglm.jobs.budget import budget_of
-from geoglm.jobs.network import runtime_of
+from geoglm.jobs.network import frame_of, runtime_of
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.jobs.planning import make_plan
 from geoglm.options import SegmentOptions
 from geoglm.tiling.grid import TileGrid, round_up
-from geoglm.tiling.place import Frame
 from geoglm.tiling.shards import ShardLayout
 from geoglm.types import PixelBox
 
@@ -86,10 +85,8 @@ class Lens:
     @property
     def place(self) -> Floats | None:
         """``(1, 5)``, for a network that looks at the scene as a whole."""
-        if not self.plan.package.card.summary_size:
-            return None
-        meta = self.plan.source.meta
-        return Frame(meta.box, meta.gsd, self.plan.reduce).place(self.window)[None]
+        frame = frame_of(self.plan)
+        return None if frame is None else frame.place(self.window)[None]
 
     def logits(self, pixels: Floats) -> Floats:
         """``(class, y, x)`` logits over the temperature, for ``(band, y, x)`` raw pixels in place of the window's."""

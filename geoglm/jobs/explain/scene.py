@@ -14,13 +14,12 @@ from geoglm.io.source import Source, read_padded
 from geoglm.jobs.executors import run_shards
 from geoglm.jobs.explain.options import ExplainOptions
 from geoglm.jobs.explain.record import Importance
-from geoglm.jobs.network import runtime_of
+from geoglm.jobs.network import frame_of, runtime_of
 from geoglm.jobs.plan import SegmentPlan
 from geoglm.jobs.planning import make_plan
 from geoglm.jobs.progress import Progress
 from geoglm.pixels.scale import network_dtype
 from geoglm.tiling.grid import Tile
-from geoglm.tiling.place import Frame
 from geoglm.tiling.shards import Shard, ShardLayout
 from geoglm.types import PixelBox
 
@@ -76,7 +75,7 @@ class _Scene:
         self.dtype = network_dtype(meta.dtype)
         self.absent = absent.round().astype(self.dtype) if self.dtype != "float32" else absent
         self.runtime: Runtime = runtime_of(plan, "float")
-        self.frame = Frame(meta.box, meta.gsd, plan.reduce) if card.summary_size else None
+        self.frame = frame_of(plan)
         shape = -(-meta.height // cell_px), -(-meta.width // cell_px)
         self.sums, self.counts = np.zeros((len(card.bands), *shape), np.int64), np.zeros(shape, np.int64)
         self.lock = threading.Lock()
